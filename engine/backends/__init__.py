@@ -1,0 +1,1 @@
+"""Where an experiment runs: `base.Backend` and its implementations."""

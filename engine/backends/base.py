@@ -1,0 +1,93 @@
+"""`Backend`: what the worker asks of a place that runs experiments.
+
+Implementations must pass `tests/contracts/backend_contract.py`. All methods are called from one
+worker thread, may be repeated safely, and never hold a database transaction open.
+"""
+
+from datetime import datetime
+from typing import Literal, Protocol
+
+from engine.spec import ExperimentSpec, Frozen
+from engine.spec.run_folder import (
+    ComponentState,
+    EpochRecord,
+    LogEntry,
+    Progress,
+    RunError,
+    TrainingMetrics,
+)
+
+Phase = Literal["absent", "starting", "running", "completed", "failed", "cancelled", "vanished"]
+
+
+class RunStatus(Frozen):
+    """One look at a run.
+
+    Attributes:
+        phase: `absent`: never submitted; `starting`: submitted, nothing runs yet; `vanished`:
+            it had started, nothing of it lives, and it left no verdict.
+        components: all five in pipeline order, once known.
+        progress: of the Trainer, while it runs.
+        error: set when `failed`.
+    """
+
+    phase: Phase
+    components: tuple[ComponentState, ...] = ()
+    progress: Progress | None = None
+    error: RunError | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class Backend(Protocol):
+    """A place that runs experiments."""
+
+    name: str
+    poll_seconds: float
+    """How long to wait between two looks at a running experiment."""
+    capacity: int
+    """How many experiments may be starting or running at once."""
+
+    def check_ready(self) -> None:
+        """Return when experiments can be submitted here.
+
+        Raises:
+            EnvironmentNotReady: something is missing; the hint says what to run.
+        """
+        ...
+
+    def submit(self, spec: ExperimentSpec) -> None:
+        """Start the run unless this uid was submitted before; then only make sure that it starts.
+
+        Raises:
+            EnvironmentNotReady: nothing was started (disk full, no permission, no `[local]`).
+        """
+        ...
+
+    def status(self, uid: str) -> RunStatus:
+        """Look at a run."""
+        ...
+
+    def cancel(self, uid: str) -> None:
+        """Ask the run to end; it ends `cancelled` unless it finishes first. Returns at once."""
+        ...
+
+    def delete(self, uid: str) -> None:
+        """Remove what the run owns. Only called when nothing of it lives; absence is success."""
+        ...
+
+    def metrics(self, uid: str) -> TrainingMetrics | None:
+        """Return the final metrics, or None where there are none (yet) or they aren't readable."""
+        ...
+
+    def epochs(self, uid: str) -> list[EpochRecord]:
+        """Return the epochs trained so far, oldest first; a half-written last line is left out."""
+        ...
+
+    def logs(self, uid: str, component: str, *, limit: int = 50) -> list[LogEntry]:
+        """Return the newest entries of a component's log, newest first."""
+        ...
+
+    def artifacts_uri(self, uid: str) -> str:
+        """Where the run's artifacts are."""
+        ...

@@ -1,0 +1,28 @@
+"""The backends of a workspace, by name."""
+
+from collections.abc import Mapping
+
+from engine.backends.base import Backend
+from engine.backends.local import LocalBackend
+from engine.errors import InvalidInput
+from engine.workspace import Workspace
+
+
+def open_backends(workspace: Workspace) -> Mapping[str, Backend]:
+    """Return every backend that can run experiments of this workspace."""
+    local = LocalBackend(workspace)
+    return {local.name: local}
+
+
+def backend_named(backends: Mapping[str, Backend], name: str) -> Backend:
+    """Return a backend.
+
+    Raises:
+        InvalidInput: there is none of this name.
+    """
+    if name not in backends:
+        raise InvalidInput(
+            f"There is no backend {name!r} in this workspace.",
+            hint=f"Use {', '.join(sorted(backends))}.",
+        )
+    return backends[name]

@@ -1,0 +1,190 @@
+"""Reading a run folder. Its content is foreign: sizes are capped, links not followed."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from engine.backends.base import RunStatus
+from engine.spec.run_folder import (
+    COMPONENT_NAMES,
+    COMPONENTS,
+    EXIT,
+    LOCK,
+    LOGS,
+    PROGRESS,
+    SUPERVISOR,
+    TRAINING_LOG,
+    TRAINING_METRICS,
+    ComponentName,
+    ComponentState,
+    EpochRecord,
+    ExitRecord,
+    LogEntry,
+    Progress,
+    RunError,
+    Supervisor,
+    TrainingMetrics,
+)
+
+_RECORD_LIMIT = 1_000_000
+_METRICS_LIMIT = 64_000_000
+_TAIL_LIMIT = 2_000_000
+"""Bytes read of each file: of a record, of the metrics, of the end of a file of lines."""
+
+Record = TypeVar("Record", bound=BaseModel)
+
+_COMPONENT_STATES = TypeAdapter(tuple[ComponentState, ...])
+
+
+def read_status(folder: Path) -> RunStatus:
+    """Look at a run. The lock is tried before the verdict is read: this way no end is missed."""
+    if not folder.is_dir():
+        return RunStatus(phase="absent")
+    if not (folder / SUPERVISOR).exists():
+        return RunStatus(phase="starting")
+    lives = is_locked(folder)
+    verdict = _read_verdict(folder)
+    components = _read_components(folder)
+    if verdict is not None:
+        return RunStatus(
+            phase=verdict.outcome,
+            components=tuple(_ended(state, verdict) for state in components),
+            error=verdict.error,
+            started_at=verdict.started_at,
+            ended_at=verdict.ended_at,
+        )
+    supervisor = read_supervisor(folder)
+    return RunStatus(
+        phase="running" if lives else "vanished",
+        components=components if lives else tuple(_ended(state, None) for state in components),
+        progress=_read_record(Progress, folder / PROGRESS) if lives else None,
+        started_at=supervisor.started_at if supervisor else None,
+    )
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether the supervisor or the run lives.
+
+    Only ask once `supervisor.json` exists: before that, our own short hold of the lock could keep
+    the supervisor from starting.
+    """
+    try:
+        lock = os.open(folder / LOCK, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def read_supervisor(folder: Path) -> Supervisor | None:
+    """Return who supervises the run; None when nobody claimed it."""
+    return _read_record(Supervisor, folder / SUPERVISOR)
+
+
+def read_metrics(folder: Path) -> TrainingMetrics | None:
+    """Return the final metrics; None when they aren't there, too large, or not valid."""
+    return _read_record(TrainingMetrics, folder / TRAINING_METRICS, limit=_METRICS_LIMIT)
+
+
+def read_epochs(folder: Path) -> list[EpochRecord]:
+    """Return the epochs trained so far, oldest first."""
+    return list(_read_lines(EpochRecord, folder / TRAINING_LOG))
+
+
+def read_logs(folder: Path, component: ComponentName, limit: int) -> list[LogEntry]:
+    """Return a component's newest log entries, newest first."""
+    entries = list(_read_lines(LogEntry, folder / LOGS / f"{component}.jsonl"))
+    return entries[: -limit - 1 : -1]
+
+
+def last_output(path: Path) -> str:
+    """Return the last line of a text file that isn't blank; empty when there is none."""
+    lines = (_read_tail(path) or b"").decode(errors="replace").splitlines()
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def _read_verdict(folder: Path) -> ExitRecord | None:
+    path = folder / EXIT
+    try:
+        written_at = datetime.fromtimestamp(path.stat(follow_symlinks=False).st_mtime, UTC)
+    except FileNotFoundError:
+        return None
+    error = RunError(message=f"The verdict of the run can't be read: {path} is damaged.")
+    return _read_record(ExitRecord, path) or ExitRecord(
+        outcome="failed", error=error, started_at=written_at, ended_at=written_at
+    )
+
+
+def _read_components(folder: Path) -> tuple[ComponentState, ...]:
+    data = _read_head(folder / COMPONENTS, _RECORD_LIMIT)
+    known: dict[ComponentName, ComponentState] = {}
+    if data is not None:
+        try:
+            known = {state.name: state for state in _COMPONENT_STATES.validate_json(data)}
+        except ValidationError:
+            known = {}  # as before the run wrote it
+    return tuple(known.get(name, ComponentState(name=name)) for name in COMPONENT_NAMES)
+
+
+def _ended(state: ComponentState, verdict: ExitRecord | None) -> ComponentState:
+    """Return what a component's state means once nothing of the run lives."""
+    if state.status != "running":
+        return state
+    cancelled = verdict is not None and verdict.outcome == "cancelled"
+    return state.replace(
+        status="cancelled" if cancelled else "failed",
+        ended_at=verdict.ended_at if verdict else None,
+    )
+
+
+def _read_record(kind: type[Record], path: Path, *, limit: int = _RECORD_LIMIT) -> Record | None:
+    data = _read_head(path, limit)
+    if data is None:
+        return None
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError:
+        return None
+
+
+def _read_lines(kind: type[Record], path: Path) -> Iterator[Record]:
+    """Yield the valid lines of the end of a file; what is half written has no line end yet."""
+    for line in (_read_tail(path) or b"").split(b"\n")[:-1]:
+        try:
+            yield kind.model_validate_json(line)
+        except ValidationError:
+            continue
+
+
+def _read_head(path: Path, limit: int) -> bytes | None:
+    """Return a file's content; None when it is missing, not a plain file, or over the limit."""
+    try:
+        with open(path, "rb", opener=_open_plain) as file:
+            data = file.read(limit + 1)
+    except OSError:
+        return None
+    return data if len(data) <= limit else None
+
+
+def _read_tail(path: Path) -> bytes | None:
+    try:
+        with open(path, "rb", opener=_open_plain) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_LIMIT))
+            return file.read(_TAIL_LIMIT)
+    except OSError:
+        return None
+
+
+def _open_plain(path: str, flags: int) -> int:
+    """Open without following a link, and without waiting for the writer of a named pipe."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -1,0 +1,142 @@
+"""Commands that start experiments: run, rerun."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.cli.experiments import number_argument
+from engine.cli.group import Invocation, command, shared_options
+from engine.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from engine.api import Engine
+    from engine.planning import QuickTestRequest
+    from engine.snapshots import ExperimentDetail
+
+_days = click.IntRange(min=1)
+
+
+@click.command("run")
+@click.option("--feature-config", metavar="F", required=True, help="Name of a feature config.")
+@click.option("--model-config", metavar="M", required=True, help="Name of a model config.")
+@click.option("--dataset", metavar="D", help="Refuse unless the feature config is of this dataset.")
+@click.option(
+    "--sample",
+    "sample_percent",
+    type=click.FloatRange(1, 100),
+    metavar="PERCENT",
+    help="Share of the buyers to use  [default: from the data]",
+)
+@click.option("--epochs", type=click.IntRange(1, 1000), default=3, show_default=True)
+@click.option(
+    "--batch-size", type=click.IntRange(1, 65_536), help="[default: the model's, or from the data]"
+)
+@click.option(
+    "--learning-rate", type=click.FloatRange(0, 1, min_open=True), help="[default: the model's]"
+)
+@click.option(
+    "--split",
+    type=click.Choice(("random", "time-holdout", "strict-time")),
+    default="random",
+    show_default=True,
+)
+@click.option("--holdout-days", type=_days, help="time-holdout: the last days are the test split.")
+@click.option("--train-days", type=_days, help="strict-time: days of each split.")
+@click.option("--val-days", type=_days)
+@click.option("--test-days", type=_days)
+@click.option(
+    "--hardware",
+    type=click.Choice(("small", "medium", "large")),
+    help="Machines of Dataflow's workers; nothing on this machine.",
+)
+@click.option(
+    "--backend", type=click.Choice(("local", "vertex")), default="local", show_default=True
+)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option("--name", default="", help="What to call the experiment.")
+@click.option("--description", default="")
+@click.option("--tag", "tags", multiple=True, help="May be repeated.")
+@click.option("--wait", is_flag=True, help="Show progress and the result.")
+@shared_options
+@click.pass_obj
+def run(invocation: Invocation, dataset: str | None, wait: bool, **values: object) -> int:
+    """Start an experiment.
+
+    With --wait, the exit code is 0 for a completed experiment and 1 for another; Ctrl-C (130) stops
+    watching, and the experiment goes on.
+    """
+    request = _request(values)
+    with invocation.engine() as engine:
+        if dataset is not None:
+            _check_dataset(engine, request, dataset)
+        created = engine.create(request)
+        return conclude(invocation, engine, created, wait=wait)
+
+
+@click.command("rerun")
+@number_argument
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="May be repeated.")
+@click.option("--wait", is_flag=True, help="Show progress and the result.")
+@shared_options
+@click.pass_obj
+def rerun(invocation: Invocation, number: int, changes: tuple[str, ...], wait: bool) -> int:
+    """Run an experiment again.
+
+    With the definitions it ran with, and parameters changed by --set: KEY is an option of `run`
+    without its leading dashes, as in --set sample=25 --set learning-rate=0.005 (or learning_rate).
+    """
+    with invocation.engine() as engine:
+        created = engine.rerun(number, dict(_pair(change) for change in changes))
+        return conclude(invocation, engine, created, wait=wait)
+
+
+def conclude(
+    invocation: Invocation, engine: "Engine", created: "ExperimentDetail", *, wait: bool
+) -> int:
+    """Say that an experiment was created, or wait for it and print its result."""
+    from engine.cli.output import foreign, print_json
+    from engine.cli.watching import exit_code, print_outcome, warn, watch
+
+    warn(invocation, created)
+    if wait:
+        ended = watch(invocation, engine, created.number)
+        print_outcome(invocation, ended)
+        return exit_code(ended)
+    if invocation.as_json:
+        print_json(created.model_dump(mode="json"))
+        return 0
+    called = created.name or f"{created.feature_config} · {created.model_config_name}"
+    invocation.out.print(foreign(f"Experiment #{created.number} is queued: {called}"))
+    watching = command(f"show {created.number} --wait", engine.workspace.root)
+    invocation.out.print(f"  {watching}   watches it", soft_wrap=True)
+    return 0
+
+
+def _request(values: Mapping[str, object]) -> "QuickTestRequest":
+    from pydantic import ValidationError
+
+    from engine.planning import QuickTestRequest
+
+    named = {("model_config_name" if k == "model_config" else k): v for k, v in values.items()}
+    try:
+        return QuickTestRequest.model_validate(named)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidInput(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+
+
+def _check_dataset(engine: "Engine", request: "QuickTestRequest", dataset: str) -> None:
+    belongs_to = engine.definitions().feature_config(request.feature_config).dataset
+    if belongs_to != dataset:
+        raise InvalidInput(
+            f"Feature config {request.feature_config!r} is of dataset {belongs_to!r},"
+            f" not of {dataset!r}."
+        )
+
+
+def _pair(change: str) -> tuple[str, str]:
+    key, equals, value = change.partition("=")
+    if not equals or not key.strip():
+        raise InvalidInput(f"--set takes KEY=VALUE, not {change!r}.")
+    return key.strip(), value

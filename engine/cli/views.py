@@ -1,0 +1,223 @@
+"""What commands print about experiments: a list, one experiment, its result, its history."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from engine.cli.output import (
+    clipped,
+    fields,
+    foreign,
+    indented,
+    status_icon,
+    status_text,
+    table,
+)
+from engine.cli.progress import component_result
+from engine.formats import age, clock, duration, figure
+from engine.snapshots import ExperimentDetail, ExperimentSummary, TowerView, TrainingHistory
+from engine.spec.run_folder import Interval
+
+_RECALLS = (100, 50, 10, 5)
+_ONE_LINE_WIDTH = 100
+_FIRST_LINE = 3
+"""Components on the first line of a narrow terminal."""
+
+
+def experiment_list(
+    items: Sequence[ExperimentSummary], total: int, *, now: datetime, to: Console
+) -> Group:
+    """Return a table of experiments with their age, and how many there are besides."""
+    datasets = {item.dataset for item in items}
+    named = any(_own_name(item) for item in items)
+    headings = ("#", "Status", "Name", "Configs", "R@100", "Δ", "Age")
+    made = table(
+        headings if named else [heading for heading in headings if heading != "Name"],
+        right=("#", "R@100", "Δ", "Age"),
+        shrink=("Name",) if named and len(datasets) == 1 else ("Name", "Configs"),
+    )
+    for item in items:
+        configs = f"{item.feature_config} · {item.model_config_name}"
+        made.add_row(
+            str(item.number),
+            _list_status(item, to=to),
+            *([clipped(_own_name(item))] if named else []),
+            clipped(configs if len(datasets) == 1 else f"{item.dataset} · {configs}"),
+            figure(item.metrics.recall_at_100),
+            _difference(item.difference),
+            age(item.created_at, now),
+        )
+    of_dataset = f" of {datasets.pop()}" if len(datasets) == 1 else ""
+    known = any(item.difference for item in items)
+    legend = "   Δ: Recall@100 minus popularity's" if known else ""
+    return Group(made, foreign(f"{len(items)} of {total:,} experiments{of_dataset}{legend}", "dim"))
+
+
+def experiment_overview(seen: ExperimentDetail, *, to: Console) -> Group:
+    """Return everything about an experiment that fits a screen."""
+    heading = Text.assemble(
+        (f"#{seen.number}  ", "bold"),
+        status_text(seen.intent or seen.status, to=to),
+        f" {duration(seen.duration_seconds)}" if seen.duration_seconds is not None else "",
+        f" ({seen.stage})" if seen.stage and not seen.ended else "",
+        "  ",
+        foreign(seen.name or f"{seen.feature_config} · {seen.model_config_name}", "bold"),
+    )
+    parts: list[RenderableType] = [heading]
+    if seen.error:
+        parts += [Text(), *_error(seen)]
+    parts += [Text(), indented(fields(_facts(seen, to=to)))]
+    if result := result_view(seen):
+        parts += [Text(), result]
+    return Group(*parts)
+
+
+def result_view(seen: ExperimentDetail) -> Group | None:
+    """Return the metrics beside the baseline's and what they are worth; None without metrics."""
+    if seen.metrics.recall_at_100 is None:
+        return Group(*(foreign(v) for v in seen.verdicts)) if seen.verdicts else None
+    others = [*([seen.baseline] if seen.baseline else []), *seen.references.values()]
+    names = [other.name.replace("_", " ") for other in others]
+    made = table(("", "model", *names), right=("model", *names))
+    if seen.interval:
+        made.add_column(f"{seen.interval.level:.0%} interval", no_wrap=True)
+    for k in _RECALLS:
+        name = f"recall_at_{k}"
+        is_primary = seen.interval is not None and seen.interval.metric == name
+        made.add_row(
+            f"Recall@{k}",
+            figure(getattr(seen.metrics, name)),
+            *(figure(getattr(other, name)) for other in others),
+            *([_bounds(seen.interval)] if is_primary and seen.interval else []),
+            style="bold" if is_primary else "",
+        )
+    made.add_row("loss", figure(seen.metrics.loss))
+    return Group(indented(made), Text(), *(foreign(v) for v in seen.verdicts))
+
+
+def failure_view(seen: ExperimentDetail) -> Group:
+    """Return why an experiment has no result."""
+    return Group(*_error(seen)) if seen.error else Group(Text(f"#{seen.number} was {seen.status}."))
+
+
+def history_table(history: TrainingHistory) -> Table:
+    """Return a row an epoch: losses and gradient norms."""
+    headings = ("Epoch", "Loss", "Val loss", "Total loss", "Gradient", "buyer", "product")
+    made = table(headings, right=headings)
+    norms = history.gradient_norms
+    for i, epoch in enumerate(history.epochs):
+        made.add_row(
+            str(epoch + 1),
+            figure(history.loss.train[i]),
+            figure(history.loss.val[i]),
+            figure(history.loss.total[i]),
+            figure(norms.total[i]),
+            figure(norms.query[i]),
+            figure(norms.candidate[i]),
+        )
+    return made
+
+
+def _own_name(item: ExperimentSummary) -> str:
+    """Return a name that says more than the configs do; else nothing."""
+    return "" if item.name == f"{item.feature_config} · {item.model_config_name}" else item.name
+
+
+def _list_status(item: ExperimentSummary, *, to: Console) -> Text:
+    shown = status_text(item.intent or item.status, to=to)
+    if item.status == "running" and item.progress is not None and not item.intent:
+        shown.append(f" {item.progress:.0%}")
+    return shown
+
+
+def _difference(difference: Interval | None) -> Text:
+    """Return a difference, green or red where its interval leaves zero out."""
+    if difference is None:
+        return Text("")
+    if difference.low == difference.high:  # of too few rows, or the same on all of them
+        return Text(f"≈ {difference.value:+.3f}", "dim")
+    if difference.low > 0:
+        return Text(f"▲ {difference.value:+.3f}", "green")
+    if difference.high < 0:
+        return Text(f"▼ {difference.value:+.3f}", "red")
+    return Text(f"≈ {difference.value:+.3f}", "dim")
+
+
+def _bounds(interval: Interval) -> str:
+    return f"{interval.low:.3f} to {interval.high:.3f}"
+
+
+def _error(seen: ExperimentDetail) -> Iterable[RenderableType]:
+    if seen.error is None:
+        return
+    where = f"{seen.error.component}: " if seen.error.component else ""
+    yield Text.assemble((where, "red"), foreign(seen.error.message, "red", limit=1_000))
+    if seen.error.hint:
+        yield foreign(seen.error.hint, limit=1_000)
+
+
+def _facts(seen: ExperimentDetail, *, to: Console) -> Iterable[tuple[str, Text | str]]:
+    if seen.description:
+        yield "description", seen.description
+    if seen.tags:
+        yield "tags", ", ".join(seen.tags)
+    yield "dataset", seen.dataset
+    yield "features", seen.feature_config
+    yield "  buyer", _tower(seen.definitions.buyer)
+    yield "  product", _tower(seen.definitions.product)
+    yield "model", f"{seen.model_config_name} ({seen.model_type})"
+    yield "  towers", f"{seen.definitions.buyer.structure} | {seen.definitions.product.structure}"
+    yield "training", _training(seen)
+    if seen.rows:
+        rows = seen.rows
+        yield "rows", f"train {rows.train:,} · eval {rows.eval:,} · test {rows.test:,}"
+    if seen.seen_in_train:
+        known = seen.seen_in_train
+        yield (
+            "test rows",
+            (
+                f"{known.buyers:.0%} of known buyers, {known.products:.0%} of known products,"
+                f" {known.pairs:.0%} bought before; {known.candidates:,} candidates"
+            ),
+        )
+    yield "components", _components(seen, to=to)
+    parent = f" · rerun of #{seen.parent}" if seen.parent else ""
+    yield "created", f"{clock(seen.created_at)} · {seen.backend}{parent}"
+    if seen.artifacts_uri:
+        yield "artifacts", seen.artifacts_uri
+
+
+def _tower(tower: TowerView) -> str:
+    features = ", ".join(f"{f.column} {f.tensor_dim}" for f in tower.features)
+    return f"{tower.tensor_dim} dimensions: {features}"
+
+
+def _training(seen: ExperimentDetail) -> str:
+    params = seen.params
+    days = {
+        "random": "",
+        "time-holdout": f" {params.split.holdout_days} days",
+        "strict-time": f" {params.split.train_days}/{params.split.val_days}/"
+        f"{params.split.test_days} days",
+    }
+    sample = f"{params.sample_percent:g}% of the {params.sample_by}s"
+    return (
+        f"{sample} · {params.split.kind}{days[params.split.kind]} split · {params.epochs} epochs"
+        f" · batch {params.batch_size:,} · {params.optimizer} {params.learning_rate:g}"
+        f" · seed {params.seed}"
+    )
+
+
+def _components(seen: ExperimentDetail, *, to: Console) -> Text:
+    """Return the components on one line, or on two where one would be too narrow for them."""
+    line = Text()
+    for i, component in enumerate(seen.components):
+        if i:
+            line.append("\n" if i == _FIRST_LINE and to.width < _ONE_LINE_WIDTH else "  ")
+        shown = "cached" if component.cached else component.status
+        line.append_text(status_icon(shown, to=to)).append(f" {component.name} ")
+        line.append_text(component_result(component))
+    return line

@@ -1,0 +1,222 @@
+"""Whether the names of a definition fit together, and one definition with another.
+
+What depends on the data (whether a column exists, its type) is found at planning.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from engine.definitions.models import (
+    DatasetDefinition,
+    FeatureConfigDefinition,
+    FeatureDefinition,
+    Filter,
+    ModelConfigDefinition,
+)
+from engine.definitions.names import listed, quoted, suggestion
+from engine.definitions.wording import Finding
+from engine.spec import ROW_KEY, TRANSFORMS
+
+_LONGEST_NAME = 100
+
+
+def check_name(name: str) -> Iterator[Finding]:
+    """Find what makes the name of a definition unusable on a command line."""
+    if not name or name != name.strip() or name.startswith("-") or not name.isprintable():
+        yield (), "a name must be printable text that starts with neither a blank nor a dash"
+    elif len(name) > _LONGEST_NAME:
+        yield (), f"a name has at most {_LONGEST_NAME} characters"
+
+
+def check_dataset(dataset: DatasetDefinition) -> Iterator[Finding]:
+    """Find names of tables and columns that don't exist, and conditions without a meaning."""
+    tables = dataset.tables
+    if dataset.primary not in tables:
+        yield ("primary",), f"unknown table. {suggestion(dataset.primary, tables)}"
+    for name, path in tables.items():
+        if not name or "." in name or not name.isprintable():
+            yield ("tables", name), "the name of a table must be printable text without a dot"
+        if not path or not path.isprintable():
+            yield ("tables", name), "must be the path of a file"
+    yield from _check_joins(dataset)
+    yield from _check_columns(dataset)
+    yield from _check_roles(dataset)
+    for i, condition in enumerate(dataset.filters):
+        if dataset.columns and condition.column not in dataset.columns:
+            yield ("filters", i, "column"), _unknown_column(condition.column, dataset.columns)
+        for path, reason in _check_filter(condition):
+            yield ("filters", i, *path), reason
+
+
+def _check_joins(dataset: DatasetDefinition) -> Iterator[Finding]:
+    joined = {dataset.primary}
+    for i, join in enumerate(dataset.joins):
+        at = ("joins", i)
+        if join.table not in dataset.tables:
+            yield (*at, "table"), f"unknown table. {suggestion(join.table, dataset.tables)}"
+        elif join.table in joined:
+            yield (*at, "table"), f"table {quoted(join.table)} is used twice"
+        if not join.on:
+            yield (*at, "on"), "needs at least one pair of columns"
+        for left in join.on:
+            table = table_of(left, dataset.tables)
+            if table is not None and table not in joined:
+                yield (*at, "on", left), f"table {quoted(table)} is not joined before this"
+        joined.add(join.table)
+
+
+def table_of(reference: str, tables: Iterable[str]) -> str | None:
+    """Return the table that a "table.column" names; None for a plain "column"."""
+    table, dot, _ = reference.partition(".")
+    return table if dot and table in set(tables) else None
+
+
+def _check_columns(dataset: DatasetDefinition) -> Iterator[Finding]:
+    used = {dataset.primary, *(join.table for join in dataset.joins)}
+    folded = Counter(alias.casefold() for alias in dataset.columns)
+    for alias, reference in dataset.columns.items():
+        at = ("columns", alias)
+        yield from ((at, reason) for reason in alias_problems(alias))
+        if folded[alias.casefold()] > 1:
+            yield at, "two aliases differ only in upper and lower case"
+        table, dot, _ = reference.partition(".")
+        if dot and table in dataset.tables and table not in used:
+            yield at, f"table {quoted(table)} is neither primary nor joined"
+        elif dot and table not in dataset.tables:
+            found = suggestion(table, dataset.tables)
+            if found.startswith("Did"):
+                yield at, f"unknown table {quoted(table)}. {found}"
+
+
+def alias_problems(alias: str) -> Iterator[str]:
+    """Say what makes a column's name unusable in the examples."""
+    if not alias or not alias.isprintable() or len(alias) > _LONGEST_NAME:
+        yield f"the name of a column must be printable text of 1 to {_LONGEST_NAME} characters"
+    elif alias.casefold() == ROW_KEY:
+        yield f"{ROW_KEY} is a reserved name"
+
+
+def _check_roles(dataset: DatasetDefinition) -> Iterator[Finding]:
+    roles = dataset.roles
+    named: list[tuple[tuple[str | int, ...], str | None]] = [
+        (("roles", "buyer"), roles.buyer),
+        (("roles", "product"), roles.product),
+        (("roles", "timestamp"), roles.timestamp),
+        (("roles", "revenue"), roles.revenue),
+        *((("roles", "row_key", i), column) for i, column in enumerate(roles.row_key)),
+    ]
+    for path, column in named:
+        if column is not None and dataset.columns and column not in dataset.columns:
+            yield path, _unknown_column(column, dataset.columns)
+    if roles.buyer == roles.product:
+        yield ("roles", "product"), "buyer and product must be two columns"
+
+
+def _check_filter(condition: Filter) -> Iterator[Finding]:
+    kinds = {
+        "equals": condition.equals is not None,
+        "in": condition.one_of is not None,
+        "min": condition.min is not None or condition.max is not None,
+        "last_days": condition.last_days is not None,
+        "start": condition.start is not None or condition.end is not None,
+    }
+    if sum(kinds.values()) != 1:
+        yield (), "a filter is one of equals, in, min and/or max, last_days, start and/or end"
+    if condition.one_of == ():
+        yield ("in",), "needs at least one value"
+    low, high = condition.min, condition.max
+    if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
+        yield ("max",), f"is below min ({low})"
+    for key, value in (("equals", condition.equals), ("min", low), ("max", high)):
+        if isinstance(value, str) and "\0" in value:
+            yield (key,), "holds a NUL character"
+    for i, value in enumerate(condition.one_of or ()):
+        if isinstance(value, str) and "\0" in value:
+            yield ("in", i), "holds a NUL character"
+    times = {key: getattr(condition, key) for key in ("start", "end")}
+    for key, text in times.items():
+        if text is not None and not _is_time(text):
+            yield (key,), 'must be a date or a time, as 2024-12-31 or "2024-12-31 18:00"'
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def check_features(features: FeatureConfigDefinition) -> Iterator[Finding]:
+    """Find towers without exactly one primary, and transforms that a data type doesn't take."""
+    for tower in ("buyer", "product"):
+        columns: tuple[FeatureDefinition, ...] = getattr(features, tower)
+        primaries = [i for i, f in enumerate(columns) if f.primary]
+        if not primaries:
+            yield (tower,), f"the {tower} tower needs one feature with primary = true"
+        for i in primaries[1:]:
+            yield (tower, i, "primary"), f"the {tower} tower has two primary features"
+        seen: set[str] = set()
+        for i, feature in enumerate(columns):
+            if feature.column in seen:
+                yield (tower, i, "column"), f"{quoted(feature.column)} is in this tower twice"
+            seen.add(feature.column)
+            for key, reason in _check_feature(feature):
+                yield (tower, i, key), reason
+
+
+def _check_feature(feature: FeatureDefinition) -> Iterator[tuple[str, str]]:
+    if feature.primary and feature.data_type not in {None, "text"}:
+        yield "data_type", "a primary feature is an id and must be text"
+    if feature.transforms is None:
+        return
+    if not feature.transforms:
+        yield "transforms", "needs at least one transform"
+    if len(set(feature.transforms)) < len(feature.transforms):
+        yield "transforms", "has a transform twice"
+    allowed = None if feature.data_type is None else TRANSFORMS[feature.data_type]
+    if allowed and (wrong := [t for t in feature.transforms if t not in allowed]):
+        yield "transforms", f"{feature.data_type} takes {listed(allowed)}, not {listed(wrong)}"
+    if feature.buckets is not None and "bucketize" not in feature.transforms:
+        yield "buckets", "goes with the transform bucketize"
+    if feature.dim is not None and not {"embed", "bucketize"} & set(feature.transforms):
+        yield "dim", "goes with the transforms embed and bucketize"
+
+
+def check_features_against(
+    features: FeatureConfigDefinition, datasets: Mapping[str, DatasetDefinition]
+) -> Iterator[Finding]:
+    """Find columns that the feature config's dataset doesn't list."""
+    dataset = datasets.get(features.dataset)
+    if dataset is None or not dataset.columns:
+        return
+    if features.target is not None and features.target not in dataset.columns:
+        yield ("target",), _unknown_column(features.target, dataset.columns)
+    for tower in ("buyer", "product"):
+        columns: tuple[FeatureDefinition, ...] = getattr(features, tower)
+        for i, feature in enumerate(columns):
+            if feature.column not in dataset.columns:
+                yield (tower, i, "column"), _unknown_column(feature.column, dataset.columns)
+
+
+def check_model(model: ModelConfigDefinition) -> Iterator[Finding]:
+    """Find a model with both a preset and layers, or with neither."""
+    towers = {"buyer_tower": model.buyer_tower, "product_tower": model.product_tower}
+    given = [key for key, layers in towers.items() if layers is not None]
+    if model.preset is not None:
+        for key in given:
+            yield (key,), "a preset brings its layers: give either preset or both towers"
+        return
+    if not given:
+        yield (), "needs a preset, or buyer_tower and product_tower"
+        return
+    for key in towers:
+        if key not in given:
+            yield (key,), "is missing: without a preset both towers need layers"
+    if model.output_dim is None:
+        yield ("output_dim",), "is missing: it is optional with a preset only"
+
+
+def _unknown_column(column: str, columns: Iterable[str]) -> str:
+    return f"unknown column {quoted(column)}. {suggestion(column, columns)}"

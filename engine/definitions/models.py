@@ -1,0 +1,212 @@
+"""Definitions as people write them: what a TOML table may say, before anything is resolved.
+
+The shape of a table is checked here; whether its names fit together is checked in `checks`, and
+whether they fit the data at planning, which turns definitions into the resolved `engine.spec`.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from engine.definitions.presets import PRESETS, PresetName
+from engine.spec import (
+    DataType,
+    Frozen,
+    Layer,
+    ModelConfig,
+    ModelType,
+    OptimizerName,
+    RetrievalSettings,
+    Tower,
+    Transform,
+)
+
+Value = bool | int | float | str
+"""A value of a filter; TOML dates arrive as ISO 8601 text."""
+LEAST_LEARNING_RATE = 0.0001
+Days = Annotated[int, Field(gt=0, le=36_500)]
+
+
+class Definition(Frozen):
+    """What every definition has: a name that is unique over all files, and a description."""
+
+    name: str
+    description: str = ""
+
+    @property
+    def hash(self) -> str:
+        """Hash of what the definition means; name and description do not count."""
+        return self.content_hash(without=frozenset({"name", "description"}))
+
+    def as_written(self) -> dict[str, object]:
+        """Return the definition as JSON values under the keys of its TOML table.
+
+        What its author left to the defaults is left out.
+        """
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+class Join(Frozen):
+    """One more table.
+
+    Attributes:
+        table: name of the table that is joined.
+        how: the kind of join.
+        on: column so far (of the primary table, or "table.column") to column of the joined table.
+    """
+
+    table: str
+    how: Literal["left", "inner", "right"] = "left"
+    on: dict[str, str]
+
+
+class Roles(Frozen):
+    """Which columns (aliases) play which part; `row_key` is empty where the default applies."""
+
+    buyer: str
+    product: str
+    timestamp: str | None = None
+    revenue: str | None = None
+    row_key: tuple[str, ...] = ()
+
+
+class Filter(Frozen):
+    """One condition on one column; exactly one of the kinds is set.
+
+    Attributes:
+        equals: the value of the column.
+        one_of: the values of the column; the key is `in`.
+        min: the least value, inclusive.
+        max: the greatest value, inclusive.
+        last_days: days before the newest timestamp of the data.
+        start: first day or time, ISO 8601.
+        end: last day (all of it) or time, ISO 8601.
+    """
+
+    column: str
+    equals: Value | None = None
+    one_of: tuple[Value, ...] | None = Field(default=None, alias="in", max_length=10_000)
+    min: Value | None = None
+    max: Value | None = None
+    last_days: Days | None = None
+    start: str | None = None
+    end: str | None = None
+
+    model_config = {"populate_by_name": True}
+
+    @property
+    def on_dates(self) -> bool:
+        """Whether it is a condition on a timestamp."""
+        return self.last_days is not None or self.start is not None or self.end is not None
+
+    def __str__(self) -> str:
+        given = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"column"})
+        return f"{self.column}: " + ", ".join(
+            f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in given.items()
+        )
+
+
+class DatasetDefinition(Definition):
+    """What data: tables, joins, columns, roles and filters.
+
+    Attributes:
+        tables: name to file (Parquet or CSV, globs allowed; relative to the workspace).
+        primary: the table that the others are joined to.
+        columns: alias to "table.column" or "column"; empty takes every column of `primary`.
+        filters: joined by AND.
+    """
+
+    tables: dict[str, str]
+    primary: str
+    joins: tuple[Join, ...] = ()
+    columns: dict[str, str] = {}
+    roles: Roles
+    filters: tuple[Filter, ...] = ()
+
+
+class FeatureDefinition(Frozen):
+    """A column as a feature of a tower; None means: by the column's type and cardinality."""
+
+    column: str
+    primary: bool = False
+    data_type: DataType | None = None
+    transforms: tuple[Transform, ...] | None = None
+    buckets: int | None = Field(default=None, ge=2, le=10_000)
+    dim: int | None = Field(default=None, gt=0, le=4096)
+
+
+class FeatureConfigDefinition(Definition):
+    """How the columns of one dataset become tensors of the two towers."""
+
+    dataset: str
+    target: str | None = None
+    buyer: tuple[FeatureDefinition, ...]
+    product: tuple[FeatureDefinition, ...]
+
+    def by_path(self) -> Iterator[tuple[tuple[str | int, ...], FeatureDefinition]]:
+        """Yield every feature with where it stands in the files, from the kind on."""
+        for tower, features in (("buyer", self.buyer), ("product", self.product)):
+            for i, feature in enumerate(features):
+                yield ("features", self.name, tower, i), feature
+
+
+class ModelConfigDefinition(Definition):
+    """A two-tower model: a preset, or layers of one's own for both towers.
+
+    Attributes:
+        output_dim: width of both output embeddings; None takes the preset's.
+        batch_size: examples a training step; None lets the data decide.
+    """
+
+    type: ModelType
+    preset: PresetName | None = None
+    buyer_tower: tuple[Layer, ...] | None = None
+    product_tower: tuple[Layer, ...] | None = None
+    output_dim: int | None = Field(default=None, gt=0, le=4096)
+    optimizer: OptimizerName = "adam"
+    learning_rate: float = Field(default=0.003, ge=LEAST_LEARNING_RATE, le=1)
+    batch_size: int | None = Field(default=None, gt=0, le=65_536)
+    retrieval: RetrievalSettings = RetrievalSettings()
+
+    def as_written(self) -> dict[str, object]:
+        """Return the definition as in the base class; each layer names its kind."""
+        towers = {"buyer_tower": self.buyer_tower, "product_tower": self.product_tower}
+        written = {
+            key: [
+                {"kind": layer.kind, **layer.model_dump(mode="json", exclude_unset=True)}
+                for layer in layers
+            ]
+            for key, layers in towers.items()
+            if layers is not None
+        }
+        return {**super().as_written(), **written}
+
+    def resolve(self) -> ModelConfig:
+        """Return the model with the preset's layers filled in.
+
+        Raises:
+            ValueError: it has neither a preset nor all of its own layers and `output_dim`.
+        """
+        preset = PRESETS[self.preset] if self.preset else None
+        buyer, product = _tower(self.buyer_tower), _tower(self.product_tower)
+        if preset is not None:
+            buyer, product = buyer or preset.buyer_tower, product or preset.product_tower
+        output_dim = self.output_dim or (preset.output_dim if preset else None)
+        if buyer is None or product is None or output_dim is None:
+            raise ValueError("a model config without a preset needs both towers and output_dim")
+        shared = self.model_dump(
+            exclude={"preset", "buyer_tower", "product_tower", "output_dim", "retrieval"}
+        )
+        return ModelConfig(
+            **shared,
+            buyer_tower=buyer,
+            product_tower=product,
+            output_dim=output_dim,
+            retrieval=self.retrieval,
+        )
+
+
+def _tower(layers: tuple[Layer, ...] | None) -> Tower | None:
+    return None if layers is None else Tower(layers=layers)

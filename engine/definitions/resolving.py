@@ -1,0 +1,85 @@
+"""Feature configs with everything filled in that their author left to the data."""
+
+from collections.abc import Iterator, Mapping
+
+from engine.definitions.misfits import DataMisfit, concerning
+from engine.definitions.models import FeatureConfigDefinition, FeatureDefinition
+from engine.definitions.names import listed, quoted
+from engine.definitions.positions import Path
+from engine.errors import InvalidInput
+from engine.spec import TRANSFORMS, DataType, Feature, FeatureConfig, Transform, default_dim
+
+_DEFAULT_BUCKETS = 10
+_DEFAULT_BUCKET_DIM = 8
+
+
+def resolve_features(
+    definition: FeatureConfigDefinition,
+    data_types: Mapping[str, DataType],
+    cardinalities: Mapping[str, int],
+) -> FeatureConfig:
+    """Return the feature config with data types, transforms, dimensions and buckets.
+
+    Args:
+        definition: as written.
+        data_types: of every column that it names.
+        cardinalities: distinct values of the columns that are embedded without a `dim`.
+
+    Raises:
+        InvalidInput: a feature asks for what its column's data type doesn't take.
+    """
+
+    def tower(name: str) -> Iterator[Feature]:
+        for path, feature in definition.by_path():
+            if path[2] == name:
+                column = feature.column
+                yield _resolve(path, feature, data_types[column], cardinalities.get(column, 0))
+
+    return FeatureConfig(
+        name=definition.name,
+        description=definition.description,
+        dataset=definition.dataset,
+        buyer=tuple(tower("buyer")),
+        product=tuple(tower("product")),
+        target=definition.target,
+    )
+
+
+def _resolve(
+    path: Path, feature: FeatureDefinition, data_type: DataType, cardinality: int
+) -> Feature:
+    with concerning(*path, "transforms"):
+        transforms = _transforms(feature, data_type)
+    embeds, buckets = "embed" in transforms, "bucketize" in transforms
+    if feature.dim is not None and not (embeds or buckets):
+        misfit = _misfit(feature, data_type, "whose dim goes with embed and bucketize")
+        raise DataMisfit(misfit, (*path, "dim"))
+    if feature.buckets is not None and not buckets:
+        misfit = _misfit(feature, data_type, "whose buckets go with the transform bucketize")
+        raise DataMisfit(misfit, (*path, "buckets"))
+    default = default_dim(cardinality) if embeds else _DEFAULT_BUCKET_DIM
+    return Feature(
+        column=feature.column,
+        data_type=data_type,
+        transforms=transforms,
+        dim=(feature.dim or default) if embeds or buckets else None,
+        buckets=(feature.buckets or _DEFAULT_BUCKETS) if buckets else None,
+        primary=feature.primary,
+    )
+
+
+def _transforms(feature: FeatureDefinition, data_type: DataType) -> tuple[Transform, ...]:
+    """Return what was asked for, in the order in which tensors are concatenated."""
+    allowed = TRANSFORMS[data_type]
+    if feature.transforms is None:
+        return allowed[:1]
+    if wrong := [t for t in feature.transforms if t not in allowed]:
+        raise _misfit(feature, data_type, f"which takes {listed(allowed)}, not {listed(wrong)}")
+    return tuple(t for t in allowed if t in feature.transforms)
+
+
+def _misfit(feature: FeatureDefinition, data_type: DataType, what: str) -> InvalidInput:
+    return InvalidInput(
+        f"Column {quoted(feature.column)} is {data_type}, {what}.",
+        hint="A feature's data_type may be set in its feature config.",
+    )

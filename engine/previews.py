@@ -1,0 +1,274 @@
+"""What a run would be made of, before it runs: features with their dimensions, layers with weights.
+
+The parameter counts are those of the Keras model that the pipelines build, a test compares; but the
+vocabularies are counted over the whole filtered dataset: those of the train split may be smaller,
+and the embedding tables with them.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.spec import (
+    BatchNorm,
+    DataType,
+    Dense,
+    Dropout,
+    Feature,
+    Layer,
+    ModelType,
+    OptimizerName,
+    RetrievalSettings,
+    Tower,
+    Transform,
+)
+
+if TYPE_CHECKING:
+    from engine.definitions import Definitions
+
+_BATCH_NORM_WEIGHTS = 4
+"""For each input: scale, offset, and the moving mean and variance."""
+_LAYER_NORM_WEIGHTS = 2
+"""For each input: scale and offset."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRow:
+    """One feature of a tower.
+
+    Attributes:
+        transforms: in words, as "embedding of 32" or "yearly cycle".
+        tensor_dim: dimensions that it gives to the tower's input.
+        vocabulary_size: distinct values where they are embedded; None elsewhere.
+        embedding_parameters: weights of its embedding tables.
+        primary: whether it is the tower's id.
+    """
+
+    column: str
+    data_type: DataType
+    transforms: tuple[str, ...]
+    tensor_dim: int
+    vocabulary_size: int | None
+    embedding_parameters: int
+    primary: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TowerFeatures:
+    """What goes into one tower."""
+
+    tensor_dim: int
+    features: tuple[FeatureRow, ...]
+
+    @property
+    def embedding_parameters(self) -> int:
+        """Weights of all embedding tables."""
+        return sum(feature.embedding_parameters for feature in self.features)
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturesPreview:
+    """A feature config as a run would use it; `rows` are the dataset's, filtered but unsampled."""
+
+    name: str
+    dataset: str
+    rows: int
+    buyer: TowerFeatures
+    product: TowerFeatures
+    target: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """One layer of a tower, as "Dense 128 relu".
+
+    Attributes:
+        output_dim: its width; None where that of the input is unknown.
+        parameters: all of its weights; None where the width of its input is unknown.
+    """
+
+    label: str
+    output_dim: int | None
+    parameters: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TowerPreview:
+    """One tower, from its input to the output embedding; None where features are unknown."""
+
+    input_dim: int | None
+    embedding_parameters: int | None
+    layers: tuple[LayerRow, ...]
+
+    @property
+    def layer_parameters(self) -> int | None:
+        """Weights of all layers."""
+        counts = [layer.parameters for layer in self.layers if layer.parameters is not None]
+        return sum(counts) if len(counts) == len(self.layers) else None
+
+    @property
+    def parameters(self) -> int | None:
+        """Weights of layers and embedding tables."""
+        return _total(self.layer_parameters, self.embedding_parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPreview:
+    """A model config with its presets filled in; `batch_size` is None where the data decides."""
+
+    name: str
+    model_type: ModelType
+    buyer: TowerPreview
+    product: TowerPreview
+    output_dim: int
+    retrieval: RetrievalSettings
+    optimizer: OptimizerName
+    learning_rate: float
+    batch_size: int | None
+
+    @property
+    def parameters(self) -> int | None:
+        """Weights of both towers."""
+        return _total(self.buyer.parameters, self.product.parameters)
+
+
+def preview_features(name: str, definitions: "Definitions", *, root: Path) -> FeaturesPreview:
+    """Return a feature config with what its data decides; reads the data once.
+
+    Args:
+        name: of the feature config.
+        definitions: the workspace's.
+        root: where relative paths of data files start.
+
+    Raises:
+        NotFound: a name that isn't defined.
+        InvalidInput: a definition or the data is wrong.
+    """
+    from engine.planning import measured_features
+
+    resolved, facts = measured_features(name, definitions, root=root)
+    return FeaturesPreview(
+        name=name,
+        dataset=resolved.dataset,
+        rows=facts.rows,
+        buyer=tower_features(resolved.buyer, facts.distinct),
+        product=tower_features(resolved.product, facts.distinct),
+        target=resolved.target,
+    )
+
+
+def preview_model(
+    name: str, features: FeaturesPreview | None, definitions: "Definitions"
+) -> ModelPreview:
+    """Return a model config with its layers and, where the features are known, its weights.
+
+    Args:
+        name: of the model config.
+        features: what goes into it; None leaves open what depends on it.
+        definitions: the workspace's.
+
+    Raises:
+        NotFound: a name that isn't defined.
+        InvalidInput: the definition is wrong.
+    """
+    model = definitions.model_config(name).resolve()
+    buyer, product = (features.buyer, features.product) if features else (None, None)
+    return ModelPreview(
+        name=name,
+        model_type=model.type,
+        buyer=tower_preview(model.buyer_tower, model.output_dim, buyer),
+        product=tower_preview(model.product_tower, model.output_dim, product),
+        output_dim=model.output_dim,
+        retrieval=model.retrieval,
+        optimizer=model.optimizer,
+        learning_rate=model.learning_rate,
+        batch_size=model.batch_size,
+    )
+
+
+def tower_features(features: tuple[Feature, ...], distinct: Mapping[str, int]) -> TowerFeatures:
+    """Return what goes into a tower.
+
+    Args:
+        features: resolved.
+        distinct: number of distinct values by column.
+    """
+    rows = tuple(
+        FeatureRow(
+            column=feature.column,
+            data_type=feature.data_type,
+            transforms=tuple(_in_words(transform, feature) for transform in feature.transforms),
+            tensor_dim=feature.tensor_dim,
+            vocabulary_size=distinct[feature.column] if "embed" in feature.transforms else None,
+            embedding_parameters=sum(
+                _table_rows(transform, feature, distinct) * (feature.dim or 0)
+                for transform in feature.transforms
+            ),
+            primary=feature.primary,
+        )
+        for feature in features
+    )
+    return TowerFeatures(sum(row.tensor_dim for row in rows), rows)
+
+
+def tower_preview(tower: Tower, output_dim: int, features: TowerFeatures | None) -> TowerPreview:
+    """Return a tower's layers, the output embedding's last.
+
+    Args:
+        tower: the layers before it.
+        output_dim: width of the output embedding.
+        features: what goes into the tower, None when that is unknown.
+    """
+    input_dim = features.tensor_dim if features else None
+    return TowerPreview(
+        input_dim=input_dim,
+        embedding_parameters=features.embedding_parameters if features else None,
+        layers=tuple(_layers(tower.layers, input_dim, output_dim)),
+    )
+
+
+def _layers(layers: tuple[Layer, ...], width: int | None, output_dim: int) -> Iterator[LayerRow]:
+    for layer in layers:
+        match layer:
+            case Dense():
+                label = f"Dense {layer.units} {layer.activation}"
+                yield LayerRow(label, layer.units, _dense(width, layer.units))
+                width = layer.units
+            case Dropout():
+                yield LayerRow(f"Dropout {layer.rate:g}", width, 0)
+            case BatchNorm():
+                yield LayerRow("Batch norm", width, _per_input(width, _BATCH_NORM_WEIGHTS))
+            case _:
+                yield LayerRow("Layer norm", width, _per_input(width, _LAYER_NORM_WEIGHTS))
+    yield LayerRow(f"Output {output_dim}", output_dim, _dense(width, output_dim))
+
+
+def _dense(width: int | None, units: int) -> int | None:
+    return None if width is None else (width + 1) * units
+
+
+def _per_input(width: int | None, weights: int) -> int | None:
+    return None if width is None else width * weights
+
+
+def _table_rows(transform: Transform, feature: Feature, distinct: Mapping[str, int]) -> int:
+    """Return how many ids a transform embeds: a missing one, and tokens with an unknown one."""
+    if transform == "embed":
+        # TFT puts a placeholder into an empty vocabulary.
+        return 1 + max(1, distinct[feature.column]) + 1
+    return 1 + (feature.buckets or 0) if transform == "bucketize" else 0
+
+
+def _in_words(transform: Transform, feature: Feature) -> str:
+    if transform == "embed":
+        return f"embedding of {feature.dim}"
+    if transform == "bucketize":
+        return f"{feature.buckets} buckets, embedding of {feature.dim}"
+    if transform == "normalize":
+        return "z-score"
+    return f"{transform.removeprefix('cyclical_')} cycle"
+
+
+def _total(first: int | None, second: int | None) -> int | None:
+    return None if first is None or second is None else first + second

@@ -1,0 +1,80 @@
+"""Which columns a feature config needs of a dataset's rows, and how it resolves against them."""
+
+from typing import TYPE_CHECKING
+
+from engine.definitions.misfits import DataMisfit
+from engine.definitions.models import DatasetDefinition, FeatureConfigDefinition
+from engine.definitions.names import quoted
+from engine.definitions.resolving import resolve_features
+from engine.errors import InvalidInput
+from engine.query.columns import Form
+from engine.query.measuring import DataFacts, Measurement
+from engine.query.rows import DatasetRows
+from engine.spec import DataType, FeatureConfig
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_DATA_TYPES: dict[Form, DataType] = {
+    "id": "text",
+    "text": "text",
+    "integer": "numeric",
+    "float": "numeric",
+    "time": "temporal",
+}
+
+
+def check_primaries(dataset: DatasetDefinition, features: FeatureConfigDefinition) -> None:
+    """Accept a feature config whose primary features are the dataset's buyer and product.
+
+    Raises:
+        InvalidInput: they are other columns.
+    """
+    roles = dataset.roles
+    for tower, column, found in (
+        ("buyer", roles.buyer, [f.column for f in features.buyer if f.primary]),
+        ("product", roles.product, [f.column for f in features.product if f.primary]),
+    ):
+        if found != [column]:
+            other = InvalidInput(
+                f"Feature config {quoted(features.name)}: the primary feature of the {tower} tower "
+                f"must be {quoted(column)}, the {tower} of dataset {quoted(dataset.name)}."
+            )
+            raise DataMisfit(other, ("features", features.name, tower))
+
+
+def needed_columns(rows: DatasetRows, features: FeatureConfigDefinition) -> tuple[str, ...]:
+    """Return the columns of the examples: roles, features, target."""
+    wanted = [rows.buyer, rows.product, rows.timestamp]
+    wanted += [f.column for f in (*features.buyer, *features.product)]
+    wanted.append(features.target)
+    return tuple(dict.fromkeys(alias for alias in wanted if alias is not None))
+
+
+def measure_features(
+    connection: "DuckDBPyConnection", rows: DatasetRows, features: FeatureConfigDefinition
+) -> tuple[Measurement, FeatureConfig]:
+    """Measure the filtered rows and resolve a feature config with what was found.
+
+    Raises:
+        InvalidInput: no row is left, a column is empty, or a transform doesn't fit a column.
+    """
+    data_types: dict[str, DataType] = {
+        alias: _DATA_TYPES[column.form] for alias, column in rows.columns.items()
+    }
+    resolve_features(features, data_types, {})  # a misfit is told before the data is read
+    named = list(dict.fromkeys(f.column for f in (*features.buyer, *features.product)))
+    measurement = Measurement(connection, rows, named)
+    _check_values(rows, features, measurement.facts)
+    return measurement, resolve_features(features, data_types, measurement.facts.distinct)
+
+
+def _check_values(rows: DatasetRows, features: FeatureConfigDefinition, facts: DataFacts) -> None:
+    for path, feature in features.by_path():
+        if facts.values[feature.column] == 0:
+            empty = InvalidInput(
+                f"Column {quoted(feature.column)} of dataset {quoted(rows.dataset.name)} holds no "
+                f"value in any of the {facts.rows:,} rows.",
+                hint="Take it out of the feature config.",
+            )
+            raise DataMisfit(empty, (*path, "column"))

@@ -1,0 +1,324 @@
+"""From a dataset and what a feature config wants of its columns to `DatasetRows`, with every check.
+
+The order matters: which columns of a CSV file are read as text must be known before the data is
+asked what its times are, and times before filters can be written.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlglot.expressions as exp
+from sqlglot.expressions.core import Expr
+
+from engine.definitions.misfits import DataMisfit, concerning
+from engine.definitions.models import DatasetDefinition, FeatureConfigDefinition, Filter
+from engine.definitions.names import quoted
+from engine.errors import InvalidInput
+from engine.query.columns import Form, FormedColumn, SourceColumn
+from engine.query.connection import fetch_one
+from engine.query.filters import condition
+from engine.query.lookup import find_columns, require_column
+from engine.query.probing import Ask, check_whole_ids, time_source
+from engine.query.rows import Condition, DatasetRows, join_keys
+from engine.query.source import inspect_source
+from engine.query.tables import SourceTable
+from engine.query.types import Dialect, Kind
+from engine.spec import DataType
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+AskTable = Callable[[Expr, list[Expr]], tuple[Any, ...]]
+"""Answers aggregates over what stands in FROM; raises `InvalidInput` where it cannot be read."""
+
+_FORM_OF_TYPE: dict[DataType, Form] = {"text": "text", "numeric": "float", "temporal": "time"}
+_DEFAULT_FORMS: dict[Kind, Form] = {
+    "integer": "integer",
+    "boolean": "integer",
+    "float": "float",
+    "text": "text",
+    "time": "time",
+}
+
+
+@dataclass(frozen=True)
+class PreparedRows:
+    """The rows of a dataset and the fingerprint of the files that they come from."""
+
+    rows: DatasetRows
+    fingerprint: str
+
+
+def prepare_rows(
+    connection: "DuckDBPyConnection",
+    dataset: DatasetDefinition,
+    features: FeatureConfigDefinition | None,
+    root: Path,
+) -> PreparedRows:
+    """Check a dataset against its data and give every column that is used its form.
+
+    Args:
+        connection: from `open_duckdb`.
+        dataset: whose tables are local files.
+        features: what the columns are used for; every column of the dataset when None.
+        root: where relative paths start.
+
+    Raises:
+        InvalidInput: a file, a column or a value is missing or of the wrong type.
+    """
+    source = inspect_source(connection, dataset, root)
+
+    def ask(relation: Expr, values: list[Expr]) -> tuple[Any, ...]:
+        return fetch_one(connection, exp.select(*values).from_(relation))
+
+    return PreparedRows(form_rows(dataset, features, source.tables, ask), source.fingerprint)
+
+
+def form_rows(
+    dataset: DatasetDefinition,
+    features: FeatureConfigDefinition | None,
+    tables: Mapping[str, SourceTable],
+    ask_table: AskTable,
+    dialect: Dialect = "duckdb",
+) -> DatasetRows:
+    """Do what `prepare_rows` does, over tables whose schema is known.
+
+    Args:
+        dataset: whose tables these are.
+        features: as in `prepare_rows`.
+        tables: by name, those that the dataset uses.
+        ask_table: answers aggregates over one table.
+        dialect: of the queries to come.
+
+    Raises:
+        InvalidInput: a column or a value is missing or of the wrong type.
+    """
+    columns = find_columns(dataset, tables)
+    forms = _wanted_forms(dataset, features, columns)
+    tables = _read_ids_as_text(tables, forms, columns)
+    tables = _read_joins_as_text(dataset, tables)
+
+    def ask(column: SourceColumn, values: list[Expr]) -> tuple[Any, ...]:
+        table = exp.to_identifier(column.table, quoted=True)
+        relation = exp.Table(this=tables[column.table].relation, alias=exp.TableAlias(this=table))
+        return ask_table(relation, values)
+
+    columns = {
+        alias: replace(column, as_text=column.name in tables[column.table].text_columns)
+        for alias, column in columns.items()
+    }
+    formed: dict[str, FormedColumn] = {}
+    for alias, form in forms.items():
+        with concerning(*_path_of_use(dataset, features, alias)):
+            formed[alias] = _formed(columns[alias], form, ask)
+    rows = DatasetRows(
+        dialect=dialect,
+        dataset=dataset,
+        tables=tables,
+        columns=formed,
+        buyer=dataset.roles.buyer,
+        product=dataset.roles.product,
+        timestamp=dataset.roles.timestamp,
+        row_key=row_key_of(dataset),
+        conditions=_conditions(dataset, columns, formed, ask, dialect),
+    )
+    _check_row_key(rows)
+    return rows
+
+
+def row_key_of(dataset: DatasetDefinition) -> tuple[str, ...]:
+    """Return the columns of the row key: those given, else buyer, product and timestamp."""
+    roles = dataset.roles
+    default = (roles.buyer, roles.product, roles.timestamp)
+    return roles.row_key or tuple(alias for alias in default if alias is not None)
+
+
+def _path_of_use(
+    dataset: DatasetDefinition, features: FeatureConfigDefinition | None, alias: str
+) -> tuple[str | int, ...]:
+    """Return the key by which a column is used: a role, else a feature, else the dataset's own."""
+    for role in ("buyer", "product", "timestamp"):
+        if getattr(dataset.roles, role) == alias:
+            return ("datasets", dataset.name, "roles", role)
+    for path, feature in features.by_path() if features else ():
+        if feature.column == alias:
+            return (*path, "column")
+    return ("datasets", dataset.name, "columns", alias)
+
+
+def _wanted_forms(
+    dataset: DatasetDefinition,
+    features: FeatureConfigDefinition | None,
+    columns: Mapping[str, SourceColumn],
+) -> dict[str, Form]:
+    roles = dataset.roles
+    forms: dict[str, Form] = {}
+    for what, alias in (("The buyer", roles.buyer), ("The product", roles.product)):
+        with concerning("datasets", dataset.name, "roles", what.removeprefix("The ")):
+            column = require_column(dataset, columns, alias, what)
+            if column.kind in {"time", "boolean"}:
+                raise InvalidInput(
+                    f"{what} {quoted(alias)} holds {column.holds}: no ids.",
+                    hint="Ids are text or whole numbers.",
+                )
+        forms[alias] = "id"
+    if roles.timestamp is not None:
+        with concerning("datasets", dataset.name, "roles", "timestamp"):
+            require_column(dataset, columns, roles.timestamp, "The timestamp")
+        forms[roles.timestamp] = "time"
+    if features is not None:
+        forms |= _feature_forms(dataset, features, columns, forms)
+    for alias in roles.row_key:
+        with concerning("datasets", dataset.name, "roles", "row_key"):
+            column = require_column(dataset, columns, alias, "The row key")
+        forms.setdefault(alias, _DEFAULT_FORMS[column.kind])
+    if features is None:
+        for alias, column in columns.items():
+            if column.kind != "other":
+                forms.setdefault(alias, _DEFAULT_FORMS[column.kind])
+    return {alias: forms[alias] for alias in columns if alias in forms}
+
+
+def _feature_forms(
+    dataset: DatasetDefinition,
+    features: FeatureConfigDefinition,
+    columns: Mapping[str, SourceColumn],
+    fixed: Mapping[str, Form],
+) -> dict[str, Form]:
+    forms: dict[str, Form] = {}
+    what = f"Feature config {quoted(features.name)}"
+    for path, feature in features.by_path():
+        alias, data_type = feature.column, feature.data_type
+        with concerning(*path, "column"):
+            column = require_column(dataset, columns, alias, what)
+        with concerning(*path, "data_type"):
+            form = forms.get(alias) if data_type is None else _form_for(column, data_type)
+        form = form or fixed.get(alias) or _DEFAULT_FORMS[column.kind]
+        agreed = fixed.get(alias, forms.get(alias, form))
+        if {agreed, form} in ({"id", "text"}, {"id"}):
+            form = "id"
+        elif agreed != form:
+            twice = InvalidInput(
+                f"{what} uses column {quoted(alias)} in two ways.",
+                hint="Give the column a second alias in the dataset.",
+            )
+            raise DataMisfit(twice, (*path, "column"))
+        forms[alias] = form
+    if features.target is not None:
+        with concerning("features", features.name, "target"):
+            forms[features.target] = _target_form(
+                require_column(dataset, columns, features.target, "The target"),
+                {**fixed, **forms},
+            )
+    return forms
+
+
+def _target_form(column: SourceColumn, forms: Mapping[str, Form]) -> Form:
+    form = forms.get(column.alias, _DEFAULT_FORMS[column.kind])
+    if form not in {"integer", "float"}:
+        raise InvalidInput(
+            f"The target {quoted(column.alias)} holds {column.holds}; a target is a number.",
+            hint="Name a column of numbers, or take the target out.",
+        )
+    return form
+
+
+def _form_for(column: SourceColumn, data_type: DataType) -> Form:
+    if data_type == "numeric" and column.kind in {"integer", "boolean"}:
+        return "integer"
+    fits = {
+        "text": column.kind != "time",
+        "numeric": column.kind == "float",
+        "temporal": column.kind != "boolean",
+    }
+    if not fits[data_type]:
+        raise InvalidInput(
+            f"Column {quoted(column.alias)} holds {column.holds} and cannot be read as "
+            f"{data_type}.",
+            hint="Leave data_type out: the column decides.",
+        )
+    return _FORM_OF_TYPE[data_type]
+
+
+def _read_ids_as_text(
+    tables: Mapping[str, SourceTable],
+    forms: Mapping[str, Form],
+    columns: Mapping[str, SourceColumn],
+) -> dict[str, SourceTable]:
+    tables = dict(tables)
+    for alias, form in forms.items():
+        if form in {"id", "text"}:
+            column = columns[alias]
+            tables[column.table] = tables[column.table].with_text({column.name})
+    return tables
+
+
+def _read_joins_as_text(
+    dataset: DatasetDefinition, tables: dict[str, SourceTable]
+) -> dict[str, SourceTable]:
+    """Where one side of a join is text, the other is read as text too, until nothing changes."""
+    tables = dict(tables)
+    pairs = [pair for join in dataset.joins for pair in join_keys(dataset, tables, join)]
+    for _ in pairs:
+        for pair in pairs:
+            if "text" in {tables[c.table].read_kind(c.name) for c in pair}:
+                for column in pair:
+                    tables[column.table] = tables[column.table].with_text({column.name})
+    return tables
+
+
+def _formed(column: SourceColumn, form: Form, ask: Ask) -> FormedColumn:
+    if form == "time":
+        return FormedColumn(column, form, time_source(column, ask))
+    if form == "id" and column.may_have_fractions:
+        check_whole_ids(column, ask)
+    return FormedColumn(column, form)
+
+
+def _conditions(
+    dataset: DatasetDefinition,
+    columns: Mapping[str, SourceColumn],
+    formed: Mapping[str, FormedColumn],
+    ask: Ask,
+    dialect: Dialect,
+) -> tuple[Condition, ...]:
+    conditions: list[Condition] = []
+    for i, filter_ in sorted(enumerate(dataset.filters), key=lambda f: not f[1].on_dates):
+        with concerning("datasets", dataset.name, "filters", i):
+            expression = _filter_condition(dataset, columns, formed, filter_, ask, dialect)
+        conditions.append(Condition(i, str(filter_), expression))
+    return tuple(conditions)
+
+
+def _filter_condition(
+    dataset: DatasetDefinition,
+    columns: Mapping[str, SourceColumn],
+    formed: Mapping[str, FormedColumn],
+    filter_: Filter,
+    ask: Ask,
+    dialect: Dialect,
+) -> Expr:
+    column = require_column(dataset, columns, filter_.column, "A filter")
+    used = formed.get(filter_.column)
+    is_time = filter_.on_dates or column.kind == "time" or (used and used.form == "time")
+    form: Form = "time" if is_time else used.form if used else _DEFAULT_FORMS[column.kind]
+    filtered = used if used and used.form == form else _formed(column, form, ask)
+    newest = _newest(filtered, ask, dialect) if filter_.last_days is not None else None
+    return condition(filter_, filtered, newest, dialect)
+
+
+def _newest(column: FormedColumn, ask: Ask, dialect: Dialect) -> int | None:
+    (newest,) = ask(column.source, [exp.Max(this=column.expression(dialect))])
+    return newest
+
+
+def _check_row_key(rows: DatasetRows) -> None:
+    for alias in rows.row_key:
+        if rows.columns[alias].form == "float":
+            fractions = InvalidInput(
+                f"Column {quoted(alias)} of the row key holds fractions, which have no exact text.",
+                hint="Use ids, whole numbers or times.",
+            )
+            raise DataMisfit(fractions, ("datasets", rows.dataset.name, "roles", "row_key"))

@@ -1,0 +1,93 @@
+"""The tables behind a dataset, found and inspected."""
+
+import glob
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.definitions.files import os_reason
+from engine.definitions.misfits import concerning
+from engine.definitions.models import DatasetDefinition
+from engine.definitions.names import quoted
+from engine.errors import InvalidInput
+from engine.query.tables import SourceTable, inspect_table
+from engine.spec import content_hash
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_WILDCARDS = frozenset("*?[")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The tables of a dataset.
+
+    Attributes:
+        tables: by name, those that the dataset uses.
+        fingerprint: hash of path, size and modification time of every file.
+    """
+
+    tables: dict[str, SourceTable]
+    fingerprint: str
+
+
+def inspect_source(
+    connection: "DuckDBPyConnection", dataset: DatasetDefinition, root: Path
+) -> Source:
+    """Read the schema of every table that a dataset uses.
+
+    Args:
+        connection: from `open_duckdb`.
+        dataset: whose tables are local files.
+        root: where relative paths start.
+
+    Raises:
+        InvalidInput: a file is missing, empty, of an unknown format, or cannot be read.
+    """
+    used = [dataset.primary, *(join.table for join in dataset.joins)]
+    tables: dict[str, SourceTable] = {}
+    files: list[Path] = []
+    for name in used:
+        if name not in dataset.tables:
+            raise InvalidInput(f"The dataset {quoted(dataset.name)} has no table {quoted(name)}.")
+        with concerning("datasets", dataset.name, "tables", name):
+            found = find_files(name, dataset.tables[name], root)
+            tables[name] = inspect_table(connection, name, found)
+        files += found
+    return Source(tables=tables, fingerprint=_fingerprint(files))
+
+
+def find_files(table: str, pattern: str, root: Path) -> list[Path]:
+    """Return the absolute paths that a table's path or glob names, sorted.
+
+    Raises:
+        InvalidInput: there is no such file.
+    """
+    path = root.absolute() / pattern
+    try:
+        if path.is_file():
+            return [path]
+        if path.is_dir():
+            raise InvalidInput(
+                f"Table {quoted(table)}: {path} is a folder.",
+                hint=f"Name its files, as {quoted(pattern.rstrip('/') + '/*.parquet')}.",
+            )
+        matches = sorted(glob.glob(str(path), recursive=True)) if _WILDCARDS & set(pattern) else []
+    except OSError as error:
+        raise InvalidInput(
+            f"Table {quoted(table)}: {quoted(pattern)} cannot be read: {os_reason(error)}."
+        ) from error
+    files = [Path(match) for match in matches if Path(match).is_file()]
+    if not files:
+        what = "no file matches" if _WILDCARDS & set(pattern) else "there is no file"
+        raise InvalidInput(
+            f"Table {quoted(table)}: {what} {path}.",
+            hint="Relative paths start at the workspace's folder.",
+        )
+    return files
+
+
+def _fingerprint(files: list[Path]) -> str:
+    stats = [(str(path), path.stat()) for path in sorted(set(files))]
+    return content_hash([[name, s.st_size, s.st_mtime_ns] for name, s in stats])

@@ -1,0 +1,53 @@
+"""SQL types of sources, sorted into the few kinds that the queries tell apart."""
+
+import re
+from typing import Literal
+
+Dialect = Literal["duckdb", "bigquery"]
+Kind = Literal["integer", "float", "boolean", "text", "time", "other"]
+"""`other` is what no query can use: lists, structs, binary data, times of day, intervals."""
+
+NOUNS: dict[Kind, str] = {
+    "integer": "whole numbers",
+    "float": "numbers",
+    "boolean": "true and false",
+    "text": "text",
+    "time": "times",
+    "other": "lists, structures or binary data",
+}
+"""What a column of a kind holds."""
+
+_INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
+_BIGQUERY_INTEGERS = {"INT64"}
+_WIDE_INTEGERS = {"HUGEINT", "UHUGEINT", "UBIGINT"}
+"""Integers that INT64 cannot hold are read as floats."""
+_FLOATS = {"FLOAT", "DOUBLE", "DECIMAL", *_WIDE_INTEGERS}
+_BIGQUERY_FLOATS = {"FLOAT64", "NUMERIC", "BIGNUMERIC"}
+_TEXTS = {"VARCHAR", "UUID", "ENUM", "STRING"}
+_BASE = re.compile(r"[A-Z0-9_]+")
+
+
+def kind_of(sql_type: str) -> Kind:
+    """Return the kind of a DuckDB or BigQuery type, as "DECIMAL(18,2)" or "VARCHAR[]"."""
+    name = sql_type.upper()
+    if name.endswith("]"):
+        return "other"
+    match = _BASE.match(name)
+    base = match.group() if match else name
+    if base in _INTEGERS or base in _BIGQUERY_INTEGERS:
+        return "integer"
+    if base in _FLOATS or base in _BIGQUERY_FLOATS:
+        return "float"
+    if base in {"BOOLEAN", "BOOL"}:
+        return "boolean"
+    if base in _TEXTS:
+        return "text"
+    if base in {"DATE", "DATETIME"} or base.startswith("TIMESTAMP"):
+        return "time"
+    return "other"
+
+
+def is_whole(sql_type: str) -> bool:
+    """Return whether a numeric type holds whole numbers only, as DECIMAL(38,0)."""
+    name = sql_type.upper().replace(" ", "")
+    return kind_of(name) == "integer" or name in _WIDE_INTEGERS or name.endswith(",0)")

@@ -1,0 +1,219 @@
+"""What data files hold: their tables, and each column's kind, distinct values and null share."""
+
+import glob
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any, Self
+
+import sqlglot.expressions as exp
+
+from engine.errors import InvalidInput, NotFound
+from engine.query.connection import open_duckdb, reason_of
+from engine.query.tables import inspect_table
+from engine.query.types import Kind
+
+_ENDINGS = (".parquet", ".pq", ".csv", ".tsv")
+"""What a folder is searched for; `.txt` is more often a readme than data."""
+_COMPRESSED = (".gz", ".zst")
+_LEAST_REPEATED = 5
+"""With fewer ids that occur more than once nothing can be said of what an id determines."""
+
+
+@dataclass(frozen=True)
+class SourceColumn:
+    """A column of a file.
+
+    Attributes:
+        name: as in the file.
+        kind: what it holds; text of which the least and greatest are times counts as `time`.
+        distinct: different values, without null.
+        null_share: share of the rows.
+    """
+
+    name: str
+    kind: Kind
+    distinct: int
+    null_share: float
+
+
+@dataclass(frozen=True)
+class SourceTable:
+    """One table: a file, or the files of a folder that have the same columns.
+
+    Attributes:
+        name: made from the file's or folder's name; letters, digits and underscores.
+        source: absolute path as a glob.
+        relation: the SQL that reads it.
+    """
+
+    name: str
+    source: str
+    relation: str
+    rows: int
+    columns: tuple[SourceColumn, ...]
+
+    def column(self, name: str) -> SourceColumn | None:
+        """Return the column with that name, else the one that differs in case only, else None."""
+        exact = [c for c in self.columns if c.name == name]
+        alike = [c for c in self.columns if c.name.lower() == name.lower()]
+        return (exact or alike or [None])[0]
+
+    def is_unique(self, name: str) -> bool:
+        """Whether the column identifies the rows."""
+        column = self.column(name)
+        return column is not None and column.null_share == 0 and column.distinct == self.rows
+
+
+def numbered(name: str) -> Iterator[str]:
+    """Yield the name, then name_2, name_3 and so on."""
+    yield name
+    yield from (f"{name}_{number}" for number in count(2))
+
+
+def slug(text: str, *, fallback: str = "data") -> str:
+    """Return the text as a name of lower-case letters, digits and underscores."""
+    words = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    if not words:
+        return fallback
+    return words if words[0].isalpha() else f"{fallback}_{words}"
+
+
+class Inspection:
+    """Reads data files, with the very reader that runs use; closed by `with`.
+
+    Every method raises `InvalidInput` where a file is missing, empty or unreadable.
+    """
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._duckdb = stack.enter_context(open_duckdb())
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def tables(
+        self, paths: Iterable[Path], tell: Callable[[SourceTable], None]
+    ) -> tuple[SourceTable, ...]:
+        """Inspect files and folders, in the order given; names are made unique.
+
+        Args:
+            paths: files and folders.
+            tell: gets each table as soon as it is inspected.
+        """
+        found: dict[str, SourceTable] = {}
+        for path in paths:
+            for name, source in self._sources(path.absolute()):
+                free = next(n for n in numbered(slug(name)) if n not in found)
+                found[free] = self._table(free, source)
+                tell(found[free])
+        return tuple(found.values())
+
+    def determined_shares(
+        self, table: SourceTable, key: str, columns: Sequence[str]
+    ) -> dict[str, float]:
+        """Tell how far a key determines other columns of its table.
+
+        Returns:
+            For each column the share, among the key's values that occur more than once, of those
+            with a single value of the column; 0 everywhere when too few occur more than once.
+        """
+        if not columns:
+            return {}
+        single = ", ".join(
+            f"count(*) FILTER (lo_{i} IS NOT DISTINCT FROM hi_{i})" for i in range(len(columns))
+        )
+        ends = ", ".join(
+            f"min({_quoted(c)}) AS lo_{i}, max({_quoted(c)}) AS hi_{i}"
+            for i, c in enumerate(columns)
+        )
+        repeated, *singles = self._row(
+            f"SELECT count(*), {single} FROM (SELECT {ends} FROM {table.relation}"
+            f" WHERE {_quoted(key)} IS NOT NULL GROUP BY {_quoted(key)} HAVING count(*) > 1)",
+            table.source,
+        )
+        return {
+            column: share / repeated if repeated >= _LEAST_REPEATED else 0.0
+            for column, share in zip(columns, singles, strict=True)
+        }
+
+    def _table(self, name: str, source: str) -> SourceTable:
+        """Count the rows, and the distinct values and nulls of every column."""
+        found = inspect_table(self._duckdb, name, _matches(source))
+        relation = found.relation.sql("duckdb")
+        measures = "".join(
+            f", count({c}), count(DISTINCT {c}), {_are_times(c) if found.kind(n) == 'text' else 0}"
+            for n, c in ((n, _quoted(n)) for n in found.types)
+        )
+        rows, *numbers = self._row(f"SELECT count(*){measures} FROM {relation}", source)
+        if rows == 0:
+            raise InvalidInput(f"{source} has no rows.")
+        columns = tuple(
+            SourceColumn(
+                column,
+                "time" if are_times else found.kind(column),
+                distinct=distinct,
+                null_share=1 - filled / rows,
+            )
+            for column, filled, distinct, are_times in zip(
+                found.types, numbers[::3], numbers[1::3], numbers[2::3], strict=True
+            )
+        )
+        return SourceTable(name, source, relation, rows, columns)
+
+    def _sources(self, path: Path) -> list[tuple[str, str]]:
+        """Return the name and glob of every table at a path."""
+        if path.is_file():
+            return [(_stem(path), glob.escape(str(path)))]
+        if not path.is_dir():
+            raise NotFound(f"{path} does not exist.")
+        found = [p for p in sorted(path.iterdir()) if p.is_file() and _ending(p)]
+        if not found:
+            raise NotFound(f"{path} holds no {', '.join(_ENDINGS)} file.")
+        endings = {_ending(p) for p in found}
+        if len(found) > 1 and len(endings) == 1 and self._alike(found):
+            return [(path.name, f"{glob.escape(str(path))}/*{endings.pop()}")]
+        return [(_stem(file), glob.escape(str(file))) for file in found]
+
+    def _alike(self, found: list[Path]) -> bool:
+        """Whether files have the same columns; types may differ, as in a file without decimals."""
+        names = [list(inspect_table(self._duckdb, f.name, [f]).types) for f in found]
+        return all(other == names[0] for other in names)
+
+    def _row(self, sql: str, source: str) -> list[Any]:
+        import duckdb
+
+        try:
+            return list(self._duckdb.execute(sql).fetchall()[0])
+        except (duckdb.Error, UnicodeError) as error:
+            raise InvalidInput(f"{source} can't be read: {reason_of(error)}") from error
+
+
+def _matches(source: str) -> list[Path]:
+    return sorted(Path(match) for match in glob.glob(source))
+
+
+def _quoted(name: str) -> str:
+    return exp.to_identifier(name, quoted=True).sql("duckdb")
+
+
+def _are_times(column: str) -> str:
+    ends = (f"TRY_CAST({end}({column}) AS TIMESTAMPTZ) IS NOT NULL" for end in ("min", "max"))
+    return " AND ".join(ends)
+
+
+def _ending(path: Path) -> str:
+    """Return ".csv.gz" of a name that says what the file holds; else nothing."""
+    name = path.name.lower()
+    compressed = next((c for c in _COMPRESSED if name.endswith(c)), "")
+    ending = next((e for e in _ENDINGS if name.endswith(e + compressed)), "")
+    return path.name[len(path.name) - len(ending + compressed) :] if ending else ""
+
+
+def _stem(path: Path) -> str:
+    return path.name.removesuffix(_ending(path) or path.suffix) or path.name

@@ -1,0 +1,66 @@
+"""The contract between the engine and the pipelines. Light to import: pydantic and nothing else."""
+
+from engine.spec.base import Frozen, content_hash
+from engine.spec.experiment import (
+    ROW_KEY,
+    SPLITS,
+    Column,
+    ExamplesQuery,
+    ExperimentSpec,
+    Split,
+    SplitName,
+    SqlType,
+    TrainingParams,
+)
+from engine.spec.features import (
+    TRANSFORMS,
+    DataType,
+    Feature,
+    FeatureConfig,
+    Transform,
+    default_dim,
+)
+from engine.spec.model import (
+    Activation,
+    BatchNorm,
+    Dense,
+    Dropout,
+    Layer,
+    LayerNorm,
+    ModelConfig,
+    ModelType,
+    OptimizerName,
+    RetrievalSettings,
+    Tower,
+)
+
+__all__ = [
+    "ROW_KEY",
+    "SPLITS",
+    "TRANSFORMS",
+    "Activation",
+    "BatchNorm",
+    "Column",
+    "DataType",
+    "Dense",
+    "Dropout",
+    "ExamplesQuery",
+    "ExperimentSpec",
+    "Feature",
+    "FeatureConfig",
+    "Frozen",
+    "Layer",
+    "LayerNorm",
+    "ModelConfig",
+    "ModelType",
+    "OptimizerName",
+    "RetrievalSettings",
+    "Split",
+    "SplitName",
+    "SqlType",
+    "Tower",
+    "TrainingParams",
+    "Transform",
+    "content_hash",
+    "default_dim",
+]

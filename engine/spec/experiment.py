@@ -1,0 +1,97 @@
+"""`ExperimentSpec`: everything a pipeline needs to run one experiment, resolved and frozen."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from engine.spec.base import Frozen
+from engine.spec.features import FeatureConfig
+from engine.spec.model import ModelConfig
+
+SqlType = Literal["INT64", "FLOAT", "STRING"]
+SplitName = Literal["train", "eval", "test"]
+SPLITS: tuple[SplitName, ...] = ("train", "eval", "test")
+ROW_KEY = "row_key"
+"""Column of every example: 63 bits of the row key's MD5 as INT64; equal keys share it."""
+
+
+class Column(Frozen):
+    """One column of the examples."""
+
+    name: str
+    type: SqlType
+
+
+class ExamplesQuery(Frozen):
+    """The SQL that yields the examples of each split, sampled and filtered.
+
+    Attributes:
+        dialect: the engine that the SQL is written for.
+        queries: one SELECT a split, all with the same columns.
+        columns: the columns of the result, `ROW_KEY` among them.
+        buyer: column of the buyer id (STRING).
+        product: column of the product id (STRING).
+        timestamp: column of the event's time, epoch microseconds (INT64), or None.
+        fingerprint: hash of path, size and modification time of every source file.
+    """
+
+    dialect: Literal["duckdb", "bigquery"]
+    queries: dict[SplitName, str]
+    columns: tuple[Column, ...]
+    buyer: str
+    product: str
+    timestamp: str | None
+    fingerprint: str
+
+
+class Split(Frozen):
+    """How rows are assigned to train, eval and test.
+
+    `random` hashes the row key into 80/15/5. `time-holdout` tests on the last `holdout_days` and
+    splits the rest 80/20 by hash. `strict-time` takes the last `test_days` for test, the `val_days`
+    before for eval and the `train_days` before those for train.
+    """
+
+    kind: Literal["random", "time-holdout", "strict-time"] = "random"
+    holdout_days: int | None = Field(default=None, gt=0)
+    train_days: int | None = Field(default=None, gt=0)
+    val_days: int | None = Field(default=None, gt=0)
+    test_days: int | None = Field(default=None, gt=0)
+
+
+class TrainingParams(Frozen):
+    """The resolved training parameters.
+
+    Attributes:
+        sample_percent: share of the buyers (or rows) used, in percent.
+        sample_by: what is sampled.
+        split_seed: part of the hashes of sample and split; chosen so that no split is empty.
+        batch_size: examples a training step.
+        seed: seeds initial weights and shuffling.
+        machine_type: Dataflow's worker type; None where nothing runs on Dataflow.
+    """
+
+    sample_percent: float = Field(gt=0, le=100)
+    sample_by: Literal["buyer", "row"] = "buyer"
+    split: Split = Split()
+    split_seed: int = 0
+    epochs: int = Field(gt=0, le=1000)
+    batch_size: int = Field(gt=0, le=65_536)
+    learning_rate: float = Field(gt=0, le=1)
+    seed: int = 0
+    machine_type: str | None = None
+
+
+class ExperimentSpec(Frozen):
+    """The contract between the engine and the pipelines, written to a run folder as `spec.json`."""
+
+    schema_version: Literal[1] = 1
+    uid: str = Field(pattern=r"^[0-9a-f]{12,32}$")
+    attempt: int = Field(default=1, ge=1)
+    number: int = Field(ge=1)
+    dataset: str
+    examples: ExamplesQuery
+    features: FeatureConfig
+    model: ModelConfig
+    params: TrainingParams
+    backend: Literal["local", "vertex"] = "local"

@@ -1,0 +1,113 @@
+"""Resolved features: how a column of the dataset becomes tensors of a tower."""
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from engine.spec.base import Frozen
+
+DataType = Literal["text", "numeric", "temporal"]
+Transform = Literal[
+    "embed",
+    "normalize",
+    "bucketize",
+    "cyclical_yearly",
+    "cyclical_quarterly",
+    "cyclical_monthly",
+    "cyclical_weekly",
+    "cyclical_daily",
+]
+
+TRANSFORMS: dict[DataType, tuple[Transform, ...]] = {
+    "text": ("embed",),
+    "numeric": ("normalize", "bucketize"),
+    "temporal": (
+        "normalize",
+        "cyclical_yearly",
+        "cyclical_quarterly",
+        "cyclical_monthly",
+        "cyclical_weekly",
+        "cyclical_daily",
+        "bucketize",
+    ),
+}
+"""The transforms that each data type takes, in the order in which their tensors are joined."""
+
+_EMBEDDING_STEPS = ((50, 8), (500, 16), (5_000, 32), (50_000, 64), (500_000, 96))
+
+
+def default_dim(cardinality: int) -> int:
+    """Return the embedding dimension for a column with this many distinct values."""
+    return next((dim for below, dim in _EMBEDDING_STEPS if cardinality < below), 128)
+
+
+class Feature(Frozen):
+    """One feature of one tower.
+
+    Attributes:
+        column: the column's alias in the dataset.
+        data_type: how the column is read.
+        transforms: at least one; a numeric column may be both normalized and bucketized.
+        dim: embedding dimension of `embed` and `bucketize`; None where neither is used.
+        buckets: number of buckets of `bucketize`; None where it isn't used.
+        primary: whether this is the tower's id.
+    """
+
+    column: str
+    data_type: DataType
+    transforms: tuple[Transform, ...]
+    dim: int | None = None
+    buckets: int | None = None
+    primary: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> "Feature":
+        allowed = TRANSFORMS[self.data_type]
+        if not self.transforms or any(t not in allowed for t in self.transforms):
+            raise ValueError(f"{self.data_type} takes the transforms {', '.join(allowed)}")
+        if {"embed", "bucketize"} & set(self.transforms) and not (self.dim and self.dim > 0):
+            raise ValueError("embed and bucketize need a dim above 0")
+        if "bucketize" in self.transforms and not (self.buckets and self.buckets > 1):
+            raise ValueError("bucketize needs at least 2 buckets")
+        return self
+
+    def transform_dim(self, transform: Transform) -> int:
+        """Return how many dimensions one of the transforms gives to the tower's input."""
+        if transform == "normalize":
+            return 1
+        if transform.startswith("cyclical_"):
+            return 2
+        return self.dim or 0
+
+    @property
+    def tensor_dim(self) -> int:
+        """How many dimensions the feature gives to the tower's input."""
+        return sum(self.transform_dim(t) for t in self.transforms)
+
+
+class FeatureConfig(Frozen):
+    """The resolved features of both towers, and the target of ranking models (None without one)."""
+
+    name: str
+    description: str = ""
+    dataset: str
+    buyer: tuple[Feature, ...]
+    product: tuple[Feature, ...]
+    target: str | None = None
+
+    @model_validator(mode="after")
+    def _one_id_each(self) -> "FeatureConfig":
+        for tower, features in (("buyer", self.buyer), ("product", self.product)):
+            if sum(f.primary for f in features) != 1:
+                raise ValueError(f"the {tower} tower needs exactly one primary feature")
+        return self
+
+    @property
+    def buyer_dim(self) -> int:
+        """Width of the query tower's input."""
+        return sum(f.tensor_dim for f in self.buyer)
+
+    @property
+    def product_dim(self) -> int:
+        """Width of the candidate tower's input."""
+        return sum(f.tensor_dim for f in self.product)

@@ -1,0 +1,1 @@
+"""The TFX pipeline, its components and its local runner. Of the engine, only `engine.spec`."""

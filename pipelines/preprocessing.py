@@ -1,0 +1,146 @@
+"""`preprocessing_fn`: from columns to the tensors of the towers, as the feature config says.
+
+Everything that is learnt here (vocabularies, moments, quantiles) is learnt from train alone.
+A missing value is a null, an empty string, or a number that is not finite:
+
+    embed       0 missing; 1 … V by falling frequency in train; V+1 a token that train doesn't have
+                (or one with a line break, which TFT's vocabulary files can't hold)
+    normalize   z-score by train's mean and standard deviation; 0 when missing or constant in train
+    bucketize   0 missing; 1 … buckets by train's quantiles
+    cyclical_*  sin and cos of the position in the calendar period, UTC; (0, 0) when missing
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pipelines.tf_environment  # noqa: F401  # pyright: ignore[reportUnusedImport]
+
+# isort: split
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from engine.spec import ExperimentSpec, SqlType
+from pipelines import calendar_position
+from pipelines import tensors as tensor_names
+from pipelines.code_hash import code_hash
+from pipelines.errors import RunFailure
+from pipelines.tensors import Tensor, all_tensors, safe_name
+
+TENSORS = "tensors"
+COLUMN_TYPES = "column_types"
+CODE_HASH = "code_hash"
+
+_MINUTE = 60_000_000
+_BUCKET_ORIGIN = 1_577_836_800_000_000
+"""2020-01-01 in epoch microseconds. TFT cuts buckets in float32, which holds whole minutes for 32
+years around it, but no microseconds. (Buckets of z-scores would need a second analysis, and TFT
+1.16 can't run one on this Beam.)"""
+
+_DTYPES: dict[SqlType, tf.DType] = {"INT64": tf.int64, "FLOAT": tf.float32, "STRING": tf.string}
+
+
+def transform_config(spec: ExperimentSpec) -> dict[str, Any]:
+    """Return Transform's `custom_config`: all that its output depends on besides the examples.
+
+    Feature configs that differ in anything else (names, towers, embedding dimensions, target) share
+    the cached result.
+    """
+    tensors = all_tensors(spec.features)
+    used = {tensor.column for tensor in tensors}
+    return {
+        TENSORS: [list(tensor) for tensor in tensors],
+        COLUMN_TYPES: {c.name: c.type for c in spec.examples.columns if c.name in used},
+        CODE_HASH: code_hash(__file__, tensor_names.__file__, calendar_position.__file__),
+    }
+
+
+def preprocessing_fn(
+    inputs: Mapping[str, tf.SparseTensor], custom_config: Mapping[str, Any]
+) -> dict[str, tf.Tensor]:
+    """Transform one batch of raw features.
+
+    Args:
+        inputs: every column that train has values of, `[batch, 0 or 1]` sparse.
+        custom_config: as made by `transform_config`.
+
+    Returns:
+        Tensors by `Tensor.name`: ids `[batch] int64`, normalized values `[batch, 1] float32`,
+        cyclical ones `[batch, 2] float32`. Those of a column without any value in train are left
+        out: they would be 0 in every row.
+    """
+    types: Mapping[str, SqlType] = custom_config[COLUMN_TYPES]
+    columns = {
+        name: _Column(name, inputs[name])
+        for name, sql_type in types.items()
+        if name in inputs and inputs[name].dtype == _DTYPES[sql_type]
+    }
+    tensors = (Tensor(*fields) for fields in custom_config[TENSORS])
+    return {t.name: columns[t.column].transform(t) for t in tensors if t.column in columns}
+
+
+class _Column:
+    """The present values of one raw column."""
+
+    def __init__(self, name: str, column: tf.SparseTensor) -> None:
+        self._name = name
+        self._present = _present(column)
+
+    def transform(self, tensor: Tensor) -> tf.Tensor:
+        """Return one tensor of the column."""
+        if tensor.transform == "embed":
+            return self._tokens()
+        if self._present.dtype == tf.string:
+            raise RunFailure(
+                f'Column "{self._name}" holds text, which {tensor.transform} can\'t read.',
+                hint="Give the feature the data type text, or cast the column in the dataset.",
+            )
+        if tensor.transform == "normalize":
+            return tf.expand_dims(self._spread(self._scores()), 1)
+        if tensor.transform == "bucketize":
+            return self._buckets(tensor)
+        period = tensor.transform.removeprefix("cyclical_")
+        return self._cycle(calendar_position.POSITIONS[period])
+
+    def _spread(self, values: tf.Tensor) -> tf.Tensor:
+        """Spread the values of the rows that have one over all rows, 0 elsewhere: `[rows]`."""
+        sparse = tf.SparseTensor(self._present.indices, values, self._present.dense_shape)
+        return tf.squeeze(tf.sparse.to_dense(sparse), 1)
+
+    def _tokens(self) -> tf.Tensor:
+        values = self._present.values
+        if values.dtype != tf.string:
+            values = tf.strings.as_string(values)
+        vocabulary = tft.vocabulary(values, vocab_filename=safe_name(self._name))
+        return self._spread(tft.apply_vocabulary(values, vocabulary, num_oov_buckets=1) + 1)
+
+    def _scores(self) -> tf.Tensor:
+        """Return z-scores `[present] float32`, computed in float64, which holds microseconds."""
+        values = tf.cast(self._present.values, tf.float64)
+        mean, deviation = tft.mean(values), tf.sqrt(tft.var(values))
+        varies = deviation > 0
+        scores = (values - mean) / tf.where(varies, deviation, tf.ones_like(deviation))
+        return tf.cast(tf.where(varies, scores, tf.zeros_like(scores)), tf.float32)
+
+    def _buckets(self, tensor: Tensor) -> tf.Tensor:
+        values = self._present.values
+        if tensor.data_type == "temporal":
+            values = tf.cast(values - _BUCKET_ORIGIN, tf.float64) / _MINUTE
+        ids = tft.bucketize(tf.cast(values, tf.float32), tensor.buckets)
+        return self._spread(ids + 1)
+
+    def _cycle(self, position: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+        angle = 2 * math.pi * position(self._present.values)
+        waves = (tf.cast(wave, tf.float32) for wave in (tf.sin(angle), tf.cos(angle)))
+        return tf.stack([self._spread(wave) for wave in waves], axis=1)
+
+
+def _present(column: tf.SparseTensor) -> tf.SparseTensor:
+    """Return a column as `[rows, 1]` without the values that count as missing."""
+    shape = tf.stack([column.dense_shape[0], tf.constant(1, tf.int64)])
+    column = tf.SparseTensor(column.indices, column.values, shape)
+    if column.dtype == tf.string:
+        return tf.sparse.retain(column, tf.strings.length(column.values) > 0)
+    if column.dtype == tf.float32:
+        return tf.sparse.retain(column, tf.math.is_finite(column.values))
+    return column

@@ -1,0 +1,211 @@
+"""`make bench`: the time budgets, measured through the commands that people run.
+
+Times on a shared machine are noisy: compare the ratios of one run, not seconds of two. Every
+measurement is appended to `docs/bench/history.jsonl` with the machine and the versions.
+"""
+
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import duckdb
+
+from tests.bench import app
+
+ROOT = Path(__file__).parents[2]
+HISTORY = ROOT / "docs" / "bench" / "history.jsonl"
+TOWERLAB = str(Path(sys.executable).parent / "towerlab")
+REPEATS = 5
+
+
+def main() -> None:
+    """Measure everything, print a table, and append it to the history."""
+    folder = Path(tempfile.mkdtemp(prefix="towerlab-bench-"))
+    try:
+        figures = {
+            **start_up(folder),
+            **planning(folder),
+            **runs(folder),
+            **ticks(folder),
+            **lists(folder),
+            **app.figures(folder / "demo", newest="#100003"),
+        }
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    record = {
+        "at": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in ("tfx", "tensorflow", "duckdb", "textual")},
+        "figures": {name: round(value, 3) for name, value in figures.items()},
+    }
+    print(f"\n{record['cores']} cores, Python {record['python']}, {record['versions']}")
+    for name, value in figures.items():
+        print(f"  {name:<58} {value:8.2f}")
+    HISTORY.parent.mkdir(parents=True, exist_ok=True)
+    with HISTORY.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
+
+
+def start_up(folder: Path) -> dict[str, float]:
+    """Return how long the commands that only read take, beside an empty Python."""
+    from engine.api import Engine
+    from engine.workspace import Workspace
+
+    workspace = folder / "empty"
+    workspace.mkdir()
+    (workspace / "config.toml").touch()
+    towerlab("list", "--workspace", str(workspace))
+
+    def open_and_list() -> None:
+        with Engine(Workspace(workspace), start_worker=False) as engine:
+            engine.list_experiments()
+
+    return {
+        "open a workspace and list, imports aside, s (budget 0.15)": median(open_and_list),
+        "python -c pass, s": median(lambda: run([sys.executable, "-c", "pass"])),
+        "towerlab --help, s (budget 0.4)": median(lambda: towerlab("--help")),
+        "towerlab list, s (budget 0.4)": median(
+            lambda: towerlab("list", "--workspace", str(workspace))
+        ),
+    }
+
+
+def planning(folder: Path) -> dict[str, float]:
+    """Return how long a plan over 1.47 M rows takes, beside counting the joined rows once."""
+    from engine.api import Engine
+    from engine.demo import prepare_workspace, request
+    from engine.workspace import Workspace
+
+    (folder / "demo").mkdir()
+    # Nothing that was started stays for long in a folder that is about to go.
+    settings = "[worker]\nidle_seconds = 5\n\n[local]\nwarm_idle_minutes = 1\n"
+    (folder / "demo" / "config.toml").write_text(settings, encoding="utf-8")
+    prepare_workspace(folder / "demo", lambda table: None)
+    data = folder / "demo" / "data"
+    count = f"""SELECT count(*), count(DISTINCT product_id) FROM '{data}/transactions.parquet'
+        LEFT JOIN '{data}/products.parquet' USING (product_id)"""
+    with Engine(Workspace(folder / "demo"), start_worker=False) as engine:
+        return {
+            "count 1.47 M joined rows, s": median(lambda: duckdb.sql(count).fetchall()),
+            "plan a quick test over them, s": median(lambda: engine.plan(request("basic"))),
+        }
+
+
+def runs(folder: Path) -> dict[str, float]:
+    """Return the times of a first quick test (cold) and of a rerun (warm)."""
+    workspace = str(folder / "demo")
+    towerlab("demo", "--workspace", workspace)
+    first = json.loads(towerlab("show", "1", "--workspace", workspace, "--json"))
+    again = ("rerun", "1", "--set", "learning_rate=0.005", "--wait", "--json")
+    rerun = json.loads(towerlab(*again, "--workspace", workspace))
+    return {
+        "first quick test: submission to first component, s": until(first, "Examples"),
+        "first quick test: submission to Trainer, s": until(first, "Train"),
+        "first quick test: whole, s": since(first, first["ended_at"]),
+        "rerun: submission to Trainer, s (budget 5)": until(rerun, "Train"),
+        "rerun: whole, s": since(rerun, rerun["ended_at"]),
+        "rerun / first quick test": since(rerun, rerun["ended_at"])
+        / since(first, first["ended_at"]),
+    }
+
+
+def ticks(folder: Path) -> dict[str, float]:
+    """Return what a running experiment sends to the terminal."""
+    workspace = folder / "demo"
+    again = ("rerun", "1", "--set", "epochs=20", "--json", "--workspace", str(workspace))
+    number = json.loads(towerlab(*again))["number"]
+    figures = app.ticks(workspace, number)
+    towerlab("cancel", str(number), "--workspace", str(workspace))
+    ended = [TOWERLAB, "show", str(number), "--wait", "--json", "--workspace", str(workspace)]
+    subprocess.run(ended, check=False, capture_output=True)  # exits with 1: it was cancelled
+    return figures
+
+
+def lists(folder: Path) -> dict[str, float]:
+    """Return how long pages of 100,000 experiments take, copies of the demo's."""
+    from sqlalchemy import text
+
+    from engine.api import Engine
+    from engine.store import open_database
+    from engine.store.models import ExperimentRow
+    from engine.workspace import Workspace
+
+    copied = {
+        "number": "NULL",
+        "uid": "printf('%016x', i)",
+        "status": "CASE i % 10 WHEN 0 THEN 'failed' ELSE 'completed' END",
+        "search_text": "'run ' || i || ' of dataset ' || (i % 7) || ' with a description'",
+        "feature_config": "'features-' || (i % 20)",
+    }
+    names = [column.name for column in ExperimentRow.__table__.columns]
+    workspace = Workspace(folder / "demo")
+    database = open_database(workspace.database_url)
+    with database.write() as session:
+        session.execute(
+            text(
+                "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r LIMIT 100000)"
+                f" INSERT INTO experiments ({', '.join(names)})"
+                f" SELECT {', '.join(copied.get(name, name) for name in names)}"
+                " FROM experiments, r WHERE number = 1"
+            )
+        )
+    database.close()
+    with Engine(workspace, start_worker=False) as engine:
+        listed = engine.list_experiments
+        return {
+            "100,000 experiments: first page, s": median(listed),
+            "100,000 experiments: two filters, s": median(
+                lambda: listed(status="completed", feature_config="features-3")
+            ),
+            "100,000 experiments: search, s (budget 0.1)": median(
+                lambda: listed(search="dataset 99")
+            ),
+        }
+
+
+def until(experiment: dict, component: str) -> float:
+    """Return the seconds from submission until a component started."""
+    found = next(c for c in experiment["components"] if c["name"] == component)
+    return since(experiment, found["started_at"])
+
+
+def since(experiment: dict, moment: str) -> float:
+    """Return the seconds from submission until a moment."""
+    start = datetime.fromisoformat(experiment["created_at"])
+    return (datetime.fromisoformat(moment) - start).total_seconds()
+
+
+def median(action: Callable[[], object]) -> float:
+    """Return the median of the seconds that an action takes, after one that doesn't count."""
+    action()
+    seconds: list[float] = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        action()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def towerlab(*arguments: str) -> str:
+    """Run a command and return what it prints."""
+    return run([TOWERLAB, *arguments])
+
+
+def run(command: list[str]) -> str:
+    """Run a process and return its standard output."""
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+if __name__ == "__main__":
+    main()

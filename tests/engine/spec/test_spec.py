@@ -1,0 +1,63 @@
+"""The contract's values: strict, frozen, hashed by content."""
+
+import pytest
+from pydantic import ValidationError
+
+from engine.spec import Dense, Dropout, Feature, FeatureConfig, Tower, default_dim
+from engine.spec.base import content_hash
+
+ID = Feature(column="user", data_type="text", transforms=("embed",), dim=8, primary=True)
+
+
+@pytest.mark.parametrize(
+    ("cardinality", "dim"),
+    [(1, 8), (49, 8), (50, 16), (499, 16), (500, 32), (4_999, 32), (5_000, 64), (49_999, 64),
+     (50_000, 96), (499_999, 96), (500_000, 128)],
+)  # fmt: skip
+def test_embedding_dimension_follows_cardinality(cardinality, dim):
+    assert default_dim(cardinality) == dim
+
+
+def test_a_features_width_is_the_sum_of_its_transforms():
+    feature = Feature(
+        column="at",
+        data_type="temporal",
+        transforms=("normalize", "cyclical_weekly", "cyclical_daily", "bucketize"),
+        dim=8,
+        buckets=10,
+    )
+    assert feature.tensor_dim == 1 + 2 + 2 + 8
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"data_type": "text", "transforms": ("normalize",)},
+        {"data_type": "numeric", "transforms": ()},
+        {"data_type": "text", "transforms": ("embed",)},
+        {"data_type": "numeric", "transforms": ("bucketize",), "dim": 4},
+        {"data_type": "numeric", "transforms": ("bucketize",), "dim": 4, "buckets": 1},
+    ],
+)
+def test_an_impossible_feature_is_refused(wrong):
+    with pytest.raises(ValidationError):
+        Feature(column="c", **wrong)
+
+
+def test_each_tower_has_exactly_one_id():
+    with pytest.raises(ValidationError, match="product tower needs exactly one"):
+        FeatureConfig(name="f", dataset="d", buyer=(ID,), product=(ID, ID))
+
+
+def test_a_tower_reads_as_its_units():
+    tower = Tower(layers=(Dense(units=128), Dropout(rate=0.2), Dense(units=64)))
+    assert tower.structure(32) == "128→64→32"
+
+
+def test_the_hash_is_of_content_not_of_order_or_description():
+    config = FeatureConfig(name="f", description="one", dataset="d", buyer=(ID,), product=(ID,))
+    other = config.replace(name="g", description="two")
+    without = frozenset({"name", "description"})
+    assert config.content_hash(without=without) == other.content_hash(without=without)
+    assert config.content_hash() != other.content_hash()
+    assert content_hash({"a": 1, "b": 2}) == content_hash({"b": 2, "a": 1})

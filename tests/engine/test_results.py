@@ -1,0 +1,115 @@
+"""What metrics say: columns to compare, and honest sentences."""
+
+import pytest
+
+from engine.results import baseline, columns, references, seen_in_train, verdicts
+from engine.spec.run_folder import Baseline, Interval, NewProducts, Rows
+from tests.engine.scripted_backend import metrics_of
+
+
+def test_columns_hold_the_figures_and_null_what_does_not_apply():
+    found = columns(metrics_of(recall=0.2, popularity=0.15, low=0.03, high=0.07))
+    assert found["recall_at_100"] == 0.2
+    assert found["loss"] == 7.5
+    assert found["rmse"] is None
+    assert found["auc_roc"] is None
+    assert (found["difference_low"], found["difference_high"]) == (0.03, 0.07)
+    assert (found["rows_train"], found["rows_eval"], found["rows_test"]) == (801, 149, 500)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "relation"),
+    [
+        (0.03, 0.07, "above popularity's"),
+        (-0.07, -0.03, "below popularity's"),
+        (-0.01, 0.02, "not distinguishable from popularity's"),
+        (0.0, 0.02, "not distinguishable from popularity's"),
+    ],
+)
+def test_verdict_rests_on_the_paired_difference(low, high, relation):
+    metrics = metrics_of(recall=0.2, popularity=0.15, low=low, high=high)
+    (sentence,) = verdicts(metrics, completed=True)
+    assert sentence.startswith(f"Recall@100 of 0.2000 is {relation} 0.1500 (difference +0.0500")
+    assert f"95% interval {low:+.4f} to {high:+.4f}" in sentence
+
+
+def test_the_buyers_own_history_is_a_reference_with_a_sentence():
+    difference = Interval(metric="recall_at_100", value=-0.1, low=-0.12, high=-0.08)
+    history = Baseline(name="own_history", metrics={"recall_at_100": 0.3}, difference=difference)
+    metrics = metrics_of(recall=0.2).replace(references=(history,))
+    assert references(metrics)["own_history"].recall_at_100 == 0.3
+    assert verdicts(metrics, completed=True)[1].startswith(
+        "Recall@100 of 0.2000 is below what the buyers' own purchase history gives, 0.3000"
+        " (difference -0.1000"
+    )
+    assert references(None) == {}
+
+
+def test_recall_on_new_products_is_told_where_pairs_repeat():
+    new = NewProducts(rows=300, metrics={"recall_at_100": 0.03}, popularity={"recall_at_100": 0.05})
+    metrics = metrics_of().replace(new_products=new)
+    assert verdicts(metrics, completed=True)[1] == (
+        "60% of the test rows are products that their buyer doesn't have in train: there"
+        " Recall@100 is 0.0300, popularity's 0.0500."
+    )
+    nothing_repeats = metrics.replace(seen_in_train_share=0.0)
+    assert len(verdicts(nothing_repeats, completed=True)) == 1
+
+
+def test_test_buyers_never_seen_are_told():
+    sentences = verdicts(metrics_of(unknown_buyers=0.83), completed=True)
+    assert "83% of the test rows" in sentences[1]
+
+
+def test_a_catalogue_that_fits_the_top_100_is_told():
+    for products, instead in ((100, "Recall@50"), (60, "Recall@10"), (12, "Recall@5"), (9, "")):
+        told = verdicts(metrics_of().replace(candidates=products), completed=True)[1]
+        assert f"only {products} products" in told
+        assert (f"compare {instead} instead" in told) == bool(instead)
+    assert len(verdicts(metrics_of().replace(candidates=101), completed=True)) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (1, "Only 1 test row: this result says nothing."),
+        (19, "Only 19 test rows: this result says nothing."),
+        (99, "Only 99 test rows: too few to conclude anything from this result."),
+    ],
+)
+def test_few_test_rows_say_nothing(rows, said):
+    few = metrics_of().replace(rows=Rows(train=801, eval=149, test=rows), candidates=9)
+    assert verdicts(few, completed=True) == (said,)
+
+
+def test_an_interval_without_width_shows_nothing():
+    metrics = metrics_of(recall=0.5, popularity=0.5, low=0.0, high=0.0)
+    (sentence,) = verdicts(metrics, completed=True)
+    assert sentence.startswith("Recall@100 of 0.5000 cannot be told from popularity's 0.5000")
+
+
+def test_warnings_come_first_unless_the_result_says_them_again():
+    warnings = ("2 of 9 rows are left out.", "Only 3 test rows: beware.", "83% of the test rows"
+                " are of buyers who are not in train.")  # fmt: skip
+    assert verdicts(None, warnings, completed=False) == warnings
+    metrics = metrics_of(unknown_buyers=0.83).replace(rows=Rows(train=9, eval=3, test=3))
+    first, second, third = verdicts(metrics, warnings, completed=True)
+    assert first == "2 of 9 rows are left out."
+    assert second == "Only 3 test rows: this result says nothing."
+    assert third.startswith("83% of the test rows are of buyers who are not in train: ")
+
+
+def test_completed_run_without_metrics_is_told():
+    assert verdicts(None, completed=True) == ("The run left no readable metrics.",)
+    assert verdicts(None, completed=False) == ()
+
+
+def test_baseline_and_seen_in_train_come_from_the_metrics():
+    metrics = metrics_of(popularity=0.15, unknown_buyers=0.1)
+    assert baseline(metrics).recall_at_100 == 0.15
+    assert baseline(metrics).recall_at_5 is None
+    assert baseline(metrics).difference.value == pytest.approx(0.05)
+    seen = seen_in_train(metrics)
+    assert (seen.pairs, seen.buyers, seen.products, seen.candidates) == (0.4, 0.9, 0.75, 120)
+    assert baseline(None) is None
+    assert seen_in_train(None) is None

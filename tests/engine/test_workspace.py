@@ -1,0 +1,60 @@
+"""Workspaces are found upwards, and their state is private."""
+
+import os
+import stat
+
+import pytest
+
+from engine.errors import EnvironmentNotReady, NotFound
+from engine.workspace import Workspace, find_workspace
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    (tmp_path / "config.toml").write_text("")
+    return Workspace(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _umask():
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def test_the_nearest_folder_upwards_is_taken(workspace):
+    inner = workspace.root / "a" / "b"
+    inner.mkdir(parents=True)
+    assert find_workspace(inner).root == workspace.root
+
+
+def test_without_a_workspace_the_error_says_what_to_run(tmp_path):
+    with pytest.raises(NotFound, match="towerlab init"):
+        find_workspace(tmp_path)
+
+
+def test_state_folders_are_private(workspace):
+    workspace.prepare()
+    assert stat.S_IMODE(workspace.runs.stat().st_mode) == 0o700
+
+
+def test_git_ignores_the_state(workspace):
+    workspace.prepare()
+    assert (workspace.state / ".gitignore").read_text() == "*\n"
+
+
+def test_a_shared_workspace_lets_the_group_read(tmp_path):
+    (tmp_path / "config.toml").write_text("[workspace]\nshared = true\n")
+    Workspace(tmp_path).prepare()
+    assert stat.S_IMODE((tmp_path / ".towerlab" / "runs").stat().st_mode) == 0o750
+
+
+def test_a_state_folder_that_cannot_be_made_is_one_sentence(workspace):
+    (workspace.root / ".towerlab").write_text("a file in the way")
+    with pytest.raises(EnvironmentNotReady, match="cannot be written"):
+        workspace.prepare()
+
+
+def test_the_database_is_configurable(tmp_path):
+    (tmp_path / "config.toml").write_text('[workspace]\ndatabase = "other.db"\n')
+    assert Workspace(tmp_path).database_url == f"sqlite:///{tmp_path / 'other.db'}"

@@ -1,0 +1,124 @@
+"""An experiment on the sample groceries, written by hand: SQL for DuckDB over the Parquet files."""
+
+from pathlib import Path
+
+from engine.spec import (
+    ROW_KEY,
+    Column,
+    Dense,
+    ExamplesQuery,
+    ExperimentSpec,
+    Feature,
+    FeatureConfig,
+    ModelConfig,
+    RetrievalSettings,
+    SplitName,
+    Tower,
+    TrainingParams,
+)
+
+AGE = "Alter / größe"
+"""A column's name may be anything."""
+
+COLUMNS = (
+    Column(name="household_id", type="STRING"),
+    Column(name="product_id", type="STRING"),
+    Column(name="at", type="INT64"),
+    Column(name="spent", type="FLOAT"),
+    Column(name="quantity", type="INT64"),
+    Column(name=AGE, type="STRING"),
+    Column(name="department", type="STRING"),
+    Column(name="category", type="STRING"),
+    Column(name="nothing", type="STRING"),
+    Column(name=ROW_KEY, type="INT64"),
+)
+
+_SHARES: dict[SplitName, tuple[int, int]] = {"train": (0, 80), "eval": (80, 95), "test": (95, 100)}
+
+
+def grocery_queries(folder: Path) -> dict[SplitName, str]:
+    """Return a random 80/15/5 split by a hash of (household, product, time)."""
+    rows = f"""
+        SELECT t.household_id::VARCHAR AS household_id, t.product_id::VARCHAR AS product_id,
+            epoch_us(t.transaction_timestamp) AS at, t.sales_value::FLOAT AS spent,
+            t.quantity AS quantity, d.age AS "{AGE}", p.department AS department,
+            p.product_category AS category, NULL::VARCHAR AS nothing,
+            ('0x' || md5(t.household_id || '|' || t.product_id || '|' || t.transaction_timestamp)
+                [:15])::BIGINT AS row_key
+        FROM '{folder}/transactions.parquet' t
+        LEFT JOIN '{folder}/products.parquet' p ON t.product_id = p.product_id
+        LEFT JOIN '{folder}/demographics.parquet' d ON t.household_id = d.household_id"""
+    return {
+        split: f"SELECT * FROM ({rows}) WHERE row_key % 100 >= {low} AND row_key % 100 < {high}"
+        for split, (low, high) in _SHARES.items()
+    }
+
+
+def grocery_features() -> FeatureConfig:
+    """Return features of every data type and every transform, one column without any value."""
+    return FeatureConfig(
+        name="groceries",
+        dataset="groceries",
+        buyer=(
+            Feature(
+                column="household_id", data_type="text", transforms=("embed",), dim=16, primary=True
+            ),
+            Feature(column=AGE, data_type="text", transforms=("embed",), dim=4),
+            Feature(
+                column="at",
+                data_type="temporal",
+                transforms=("normalize", "cyclical_yearly", "cyclical_weekly", "bucketize"),
+                dim=4,
+                buckets=5,
+            ),
+        ),
+        product=(
+            Feature(
+                column="product_id", data_type="text", transforms=("embed",), dim=16, primary=True
+            ),
+            Feature(column="department", data_type="text", transforms=("embed",), dim=8),
+            Feature(column="category", data_type="text", transforms=("embed",), dim=8),
+            Feature(column="nothing", data_type="text", transforms=("embed",), dim=2),
+            Feature(
+                column="spent",
+                data_type="numeric",
+                transforms=("normalize", "bucketize"),
+                dim=4,
+                buckets=10,
+            ),
+            Feature(column="quantity", data_type="numeric", transforms=("normalize",)),
+        ),
+    )
+
+
+def grocery_spec(
+    folder: Path, *, uid: str = "0123456789ab", epochs: int = 3, learning_rate: float = 0.01
+) -> ExperimentSpec:
+    """Return the experiment."""
+    return ExperimentSpec(
+        uid=uid,
+        number=1,
+        dataset="groceries",
+        examples=ExamplesQuery(
+            dialect="duckdb",
+            queries=grocery_queries(folder),
+            columns=COLUMNS,
+            buyer="household_id",
+            product="product_id",
+            timestamp="at",
+            fingerprint="f00d",
+        ),
+        features=grocery_features(),
+        model=ModelConfig(
+            name="small",
+            type="retrieval",
+            buyer_tower=Tower(layers=(Dense(units=32),)),
+            product_tower=Tower(layers=(Dense(units=32),)),
+            output_dim=16,
+            retrieval=RetrievalSettings(top_k=20),
+            learning_rate=learning_rate,
+        ),
+        params=TrainingParams(
+            sample_percent=100, epochs=epochs, batch_size=256, learning_rate=learning_rate
+        ),
+    )

@@ -1,0 +1,137 @@
+"""Training and evaluation on a few rows in memory."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import pipelines.tf_environment  # noqa: F401
+from engine.spec.run_folder import PROGRESS, TRAINING_LOG, EpochRecord, Progress
+from tests.pipelines.small_examples import VOCABULARIES, small_examples, small_spec
+
+pytestmark = pytest.mark.pipeline
+tf = pytest.importorskip("tensorflow")
+
+from pipelines.errors import RunFailure  # noqa: E402
+from pipelines.evaluation import UNKNOWN, candidates_of, evaluate  # noqa: E402
+from pipelines.models.retrieval import RetrievalModel  # noqa: E402
+from pipelines.recording import RunFolder  # noqa: E402
+from pipelines.trainer import fit  # noqa: E402
+
+
+def trained(folder, rows=50, **params):
+    spec = small_spec(**params)
+    train, validation = small_examples(rows), small_examples(10, seed=1, unknown=0.3)
+    tf.keras.utils.set_random_seed(spec.params.seed)
+    model = RetrievalModel(spec, VOCABULARIES)
+    return fit(model, spec, train, validation, candidates_of(train), RunFolder(str(folder)))
+
+
+def test_a_line_is_written_for_every_epoch(tmp_path):
+    recorder = trained(tmp_path, epochs=3)
+    lines = (tmp_path / TRAINING_LOG).read_text().splitlines()
+    records = [EpochRecord.model_validate_json(line) for line in lines]
+    assert records == recorder.records
+    assert [record.epoch for record in records] == [0, 1, 2]
+    assert records[2].train_loss < records[0].train_loss
+    assert recorder.loss().val == tuple(record.val_loss for record in records)
+
+
+def test_progress_tells_epoch_and_step(tmp_path):
+    trained(tmp_path, epochs=1)
+    progress = Progress.model_validate_json((tmp_path / PROGRESS).read_bytes())
+    assert (progress.phase, progress.epoch, progress.epochs, progress.steps) == (
+        "training",
+        1,
+        1,
+        4,
+    )
+    assert 1 <= progress.step <= 4
+
+
+def test_the_last_partial_batch_is_trained_on_too(tmp_path):
+    """50 rows in batches of 16 are 3 full batches and 2 rows: Adam counts 4 steps an epoch."""
+    recorder = trained(tmp_path, epochs=2)
+    assert int(recorder.model.optimizer.iterations) == 8
+
+
+def test_a_batch_may_be_larger_than_the_data(tmp_path):
+    recorder = trained(tmp_path, rows=40, epochs=1, batch_size=4096)
+    assert int(recorder.model.optimizer.iterations) == 1
+
+
+def test_equal_seeds_give_equal_losses(tmp_path):
+    first, again, other = (
+        trained(tmp_path / str(i), seed=seed).loss().train for i, seed in enumerate((3, 3, 4))
+    )
+    assert first == pytest.approx(again, abs=1e-6)
+    assert first != pytest.approx(other, abs=1e-6)
+
+
+def test_weight_norms_are_those_of_the_weights(tmp_path):
+    recorder = trained(tmp_path, epochs=2)
+    weights = np.concatenate(
+        [v.numpy().ravel() for v in recorder.model.query_tower.trainable_variables]
+    )
+    norms = recorder.weights()["query"]
+    assert norms.l1[-1] == pytest.approx(np.abs(weights).sum(), rel=1e-5)
+    assert norms.l2[-1] == pytest.approx(np.linalg.norm(weights), rel=1e-5)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_at_once(tmp_path):
+    spec = small_spec()
+    train = small_examples(50)
+    train.candidate.values[7] = math.nan
+    model = RetrievalModel(spec, VOCABULARIES)
+    with pytest.raises(RunFailure, match="not a finite number in epoch 1") as failure:
+        fit(model, spec, train, train, candidates_of(train), RunFolder(str(tmp_path)))
+    assert "learning rate" in failure.value.hint
+    assert not (tmp_path / TRAINING_LOG).exists()
+
+
+def test_candidates_have_the_features_of_their_latest_row():
+    train = small_examples(6)._replace(
+        product=np.array([b"x", b"y", b"x", b"x", b"y", b"z"], object),
+        timestamp=np.array([5, 1, 9, 2, 1, 0]),
+    )
+    candidates = candidates_of(train)
+    assert candidates.ids.tolist() == [b"x", b"y", b"z"]
+    assert candidates.counts.tolist() == [3, 2, 1]
+    assert candidates.latest.tolist() == [2, 4, 5]
+    assert candidates.index_of(np.array([b"z", b"?", b"x"], object)).tolist() == [2, UNKNOWN, 0]
+    shares = candidates.probability_of(np.array([b"x", b"?"], object))
+    np.testing.assert_allclose(shares, [1 / 2, 1 / 6])
+    np.testing.assert_allclose(candidates.log_probability, np.log([1 / 2, 1 / 3, 1 / 6]), rtol=1e-6)
+
+
+def test_the_evaluation_counts_what_train_does_not_know():
+    train = small_examples(5)._replace(
+        buyer=np.array([b"a", b"a", b"b", b"b", b"c"], object),
+        product=np.array([b"x", b"x", b"x", b"y", b"z"], object),
+    )
+    test = small_examples(4)._replace(
+        buyer=np.array([b"a", b"b", b"new", b"c"], object),
+        product=np.array([b"x", b"z", b"y", b"?"], object),
+    )
+    queries = np.array([[1.0, 0], [0, 1], [1, 1], [1, 0]], np.float32)
+    vectors = np.array([[3.0, 0], [2, 0], [1, 9]], np.float32)  # x, y, z
+    candidates = candidates_of(train)
+    found = evaluate(queries, vectors, train=train, test=test, candidates=candidates, seed=0)
+    rows = found.rows.to_pydict()
+    assert rows["rank"] == [0, 0, 2, None]
+    assert rows["popularity_rank"] == [0, 1.5, 1.5, None]
+    assert rows["seen_in_train"] == [True, False, False, False]
+    assert rows["buyer"] == ["a", "b", "new", "c"]
+    assert (found.unknown_product_share, found.unknown_buyer_share) == (0.25, 0.25)
+    assert found.seen_in_train_share == 0.25
+    assert found.recalls["recall_at_100"] == found.interval.value == 0.75
+    assert found.baseline.difference.value == 0
+
+
+def test_a_run_folder_is_replaced_whole(tmp_path):
+    folder = RunFolder(str(tmp_path / "run"))
+    folder.progress("loading")
+    folder.progress("evaluating")
+    (file,) = (tmp_path / "run").iterdir()
+    assert json.loads(file.read_text())["phase"] == "evaluating"

@@ -1,0 +1,247 @@
+"""The Training tab in every state of a run, over databases that `Engine` and services wrote."""
+
+import pytest
+
+from engine.errors import EnvironmentNotReady
+from tests.engine.scripted_backend import at_component, failure
+from tests.tui.harness import SMALL, WIDE, Opened, in_loop
+from tui.link import Link
+from tui.screens.training_tab import TrainingTab
+from tui.widgets.line_chart import LineChart
+
+
+@pytest.fixture
+def opened(run):
+    def opening(**how):
+        return Opened(TrainingTab, Link(run.root, readonly=True), run.number, **how)
+
+    return opening
+
+
+@in_loop
+async def test_before_the_first_epoch_it_says_what_happens(run, opened):
+    async with opened() as tab:
+        await tab.show(run.is_at(at_component(3)))
+        assert "Waiting for the first epoch" in tab.text
+        assert "Now  Transform" in tab.text
+        assert "Loss" not in tab.text
+
+
+@in_loop
+async def test_while_it_trains_the_curves_grow_by_themselves(run, opened):
+    seen = run.trains(1)
+    async with opened() as tab:
+        await tab.show(seen)
+        assert "epoch 1 of 5   train 10.000   val 11.000   1,000 examples/s" in tab.text
+        assert "●" in tab.text.split("Gradient norm")[0].partition("\n")[2], "a visible marker"
+        assert "Recall@K is measured on the test split at the end." in tab.text
+        assert "The result comes after the last epoch." in tab.text
+        run.trains(2)
+        tab.widget._poll()
+        await tab.settle()
+        assert "epoch 2 of 5   train 9.000   val –" in tab.text
+
+
+@in_loop
+async def test_polls_do_not_overlap_and_end_with_the_run(run, opened):
+    seen = run.completes()
+    async with opened() as tab:
+        asked = []
+        ask = tab.link.ask
+
+        async def counted(call):
+            asked.append(call)
+            return await ask(call)
+
+        tab.link.ask = counted
+        tab.widget.show(seen)
+        tab.widget._poll()
+        tab.widget._poll()
+        assert len(asked) <= 1
+        await tab.settle()
+        before = len(asked)
+        tab.widget._poll()
+        await tab.settle()
+        assert len(asked) == before
+
+
+@in_loop
+async def test_nothing_is_asked_for_while_another_tab_is_open(run, opened):
+    async with opened() as tab:
+        await tab.show(run.trains(1))
+        tab.widget.display = False
+        await tab.pilot.pause()
+        run.trains(2)
+        tab.widget._poll()
+        await tab.settle()
+        tab.widget.display = True
+        await tab.pilot.pause()
+        assert "epoch 1 of 5" in tab.text
+
+
+@in_loop
+async def test_completed_run_shows_recall_beside_its_baseline_and_the_result(run, opened):
+    async with opened() as tab:
+        await tab.show(run.completes())
+        text = tab.text
+        assert "Recall@100 0.2000      0.1500        +0.0500" in text
+        assert "Recall@100 0.2000 ±0.0100  95% interval 0.1900 to 0.2100" in text
+        assert "▲ above popularity" in text
+        assert "500 test rows" in text
+        assert "popularity ○" in text
+        assert "Recall@100 of 0.2000 is above" in text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.01, 0.03, "▲ above popularity"),
+        (-0.03, -0.01, "▼ below popularity"),
+        (-0.01, 0.03, "≈ not distinguishable from popularity"),
+        (0.01, 0.01, "≈ not distinguishable from popularity"),
+    ],
+)
+@in_loop
+async def test_comparison_is_told_in_words(run, opened, low, high, words):
+    async with opened() as tab:
+        await tab.show(run.completes(low=low, high=high))
+        assert words in tab.text
+
+
+@in_loop
+async def test_failed_run_keeps_its_curves_and_says_where_it_ended(run, opened):
+    async with opened() as tab:
+        hostile = "out of \x1b[2J[bold]memory[/]"
+        await tab.show(run.ends("failed", epochs=2, error=failure(hostile)))
+        text = tab.text
+        assert "✖ Failed in Train after epoch 2 of 5" in text
+        assert "out of ␛[2J[bold]memory[/]" in text
+        assert "Use a smaller batch." in text
+        assert "No Recall@K: the run ended before" in text
+        assert "train ●" in text
+
+
+@in_loop
+async def test_run_that_failed_before_training_shows_only_why(run, opened):
+    async with opened() as tab:
+        await tab.show(run.ends("failed", epochs=0, error=failure(component="Transform")))
+        assert "✖ Failed in Transform before its first epoch" in tab.text
+        assert "Loss" not in tab.text
+
+
+@in_loop
+async def test_cancelled_run_keeps_its_curves(run, opened):
+    async with opened() as tab:
+        await tab.show(run.ends("cancelled", epochs=3))
+        assert "⊘ Cancelled after epoch 3 of 5" in tab.text
+        assert "train ●" in tab.text
+
+
+@in_loop
+async def test_completed_run_without_metrics_says_so(run, opened):
+    async with opened() as tab:
+        await tab.show(run.ends("completed", epochs=3))
+        assert "The run left no readable metrics." in tab.text
+        assert "This run has no Recall@K." in tab.text
+
+
+@in_loop
+async def test_problem_is_shown_in_place_and_the_curves_stay(run, opened):
+    async with opened() as tab:
+        await tab.show(run.trains(2))
+
+        async def failing(call):
+            raise EnvironmentNotReady("The database is [red]gone[/].", hint="Look for it.")
+
+        ask, tab.link.ask = tab.link.ask, failing
+        tab.widget._poll()
+        await tab.settle()
+        assert "The database is [red]gone[/]." in tab.text
+        assert "Look for it." in tab.text
+        assert "epoch 2 of 5" in tab.text
+        tab.link.ask = ask
+        tab.widget._poll()
+        await tab.settle()
+        assert "gone" not in tab.text
+
+
+@in_loop
+async def test_small_terminal_shows_one_panel_at_a_time(run, opened):
+    async with opened(size=SMALL) as tab:
+        await tab.show(run.trains(3))
+        assert "Loss  (1 of 4, c next)" in tab.text
+        await tab.press("c")
+        assert "Recall@K  (2 of 4, c next)" in tab.text
+        await tab.press("c")
+        assert "Gradient norm  (3 of 4, c next)" in tab.text
+        await tab.press("c", "c")
+        assert "Loss  (1 of 4, c next)" in tab.text
+
+
+@in_loop
+async def test_small_terminal_begins_with_the_result_of_a_run_that_has_ended(run, opened):
+    async with opened(size=SMALL) as tab:
+        await tab.show(run.completes())
+        assert "Result  (1 of 4, c next)" in tab.text
+        await tab.press("c", "c")
+        assert "Recall@K  (3 of 4, c next)" in tab.text
+        assert "95% interval 0.1900 to 0.2100" in tab.text
+
+
+@in_loop
+async def test_arrows_move_the_read_out_and_the_newest_is_followed_again(run, opened):
+    async with opened() as tab:
+        await tab.show(run.trains(3))
+        await tab.press("left")
+        assert "epoch 2 of 5   train 9.000" in tab.text
+        await tab.press("left", "left", "left")
+        assert "epoch 1 of 5   train 10.000" in tab.text
+        await tab.press("right", "right", "right")
+        assert "epoch 3 of 5" in tab.text
+        run.trains(4)
+        tab.widget._poll()
+        await tab.settle()
+        assert "epoch 4 of 5" in tab.text
+
+
+@in_loop
+async def test_moving_the_read_out_and_hovering_build_no_chart(run, opened):
+    async with opened() as tab:
+        await tab.show(run.completes())
+        charts = list(tab.app.query(LineChart))
+        built = [chart.built for chart in charts]
+        await tab.press("left", "left")
+        await tab.pilot.hover(charts[0])
+        for chart in charts:
+            chart.refresh()
+        tab.app.theme = "towerlab-light"
+        await tab.pilot.pause()
+        assert [chart.built for chart in charts] == built
+
+
+@in_loop
+async def test_log_scale_turns_on_and_off_and_says_when_it_cannot(run, opened):
+    async with opened() as tab:
+        await tab.show(run.trains(3))
+        await tab.press("L")
+        assert "Loss, log" in tab.text
+        await tab.press("L")
+        assert "Loss, log" not in tab.text
+
+
+@pytest.mark.parametrize("size", [(60, 12), SMALL, WIDE, (200, 56), (100, 22), (20, 4)])
+@pytest.mark.parametrize("theme", ["towerlab-dark", "towerlab-light", "towerlab-16"])
+@in_loop
+async def test_every_size_and_theme_is_drawn(run, opened, size, theme):
+    async with opened(size=size, theme=theme) as tab:
+        await tab.show(run.completes())
+        assert "Result" in tab.text or size[1] < 5
+
+
+@in_loop
+async def test_ascii_draws_nothing_else(run, opened):
+    async with opened(ascii=True) as tab:
+        await tab.show(run.completes())
+        await tab.press("left")
+        assert tab.text.isascii()
+        assert "^ above popularity" in tab.text

@@ -1,0 +1,92 @@
+"""The right pane of step 2: the rows that a run would use, warnings, the resolved parameters."""
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+
+from textual.content import Content
+
+from engine.errors import EngineError
+from engine.planning import Plan
+from engine.spec import Split
+from tui.look import BAD, BOLD, MUTED, WARNING, Look
+from tui.screens.wizard import drawing
+from tui.screens.wizard.blame import stands_beside
+from tui.widgets.line_block import LineBlock
+
+
+class MeaningOfHow(LineBlock):
+    """Shows what the engine made of the request.
+
+    Args:
+        look: what the terminal can show.
+    """
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, id="meaning-how")
+        self._answer: Plan | EngineError | None = None
+        self._awaited = False
+
+    def show(self, answer: Plan | EngineError | None, *, awaited: bool) -> None:
+        """Show an answer; None where there is none, because a field is wrong or it is awaited."""
+        self._answer = answer
+        self._awaited = awaited
+        self.redraw()
+
+    def lines(self, width: int) -> Sequence[Content]:
+        """Return the lines."""
+        return list(self._lines(width))
+
+    def _lines(self, width: int) -> Iterator[Content]:
+        answer = self._answer
+        yield Content.styled("Rows", BOLD)
+        if isinstance(answer, Plan):
+            yield from drawing.split_rows(answer.rows)
+            yield Content("")
+            yield from self._warning_lines(answer, width)
+            yield Content.styled("Parameters", BOLD)
+            for label, parts in _settings(answer).items():
+                yield from drawing.setting(label, parts, self.look, width)
+        elif isinstance(answer, EngineError) and not stands_beside(answer.message):
+            yield from drawing.wrapped(answer.message, BAD, width)
+            if answer.hint:
+                yield from drawing.wrapped(answer.hint, "", width)
+        elif self._awaited:
+            yield drawing.waiting("reading the data …", self.look)
+        else:
+            yield from drawing.wrapped("Known when every field is right.", MUTED, width)
+
+    def _warning_lines(self, plan: Plan, width: int) -> Iterator[Content]:
+        if not plan.warnings:
+            yield drawing.good("Nothing to warn of.", self.look)
+            yield Content("")
+        for warning in plan.warnings:
+            if not stands_beside(warning):
+                first, *rest = drawing.wrapped(warning, "", width, indent="  ")
+                yield Content.assemble(("! ", f"{BOLD} {WARNING}"), first[2:])
+                yield from rest
+                yield Content("")
+
+
+def _settings(plan: Plan) -> dict[str, list[str]]:
+    params = plan.params
+    steps = math.ceil(plan.rows.train / params.batch_size)
+    cores = len(os.sched_getaffinity(0))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "sample": [f"{params.sample_percent:g}% of the {params.sample_by}s"],
+        "split": _split_words(params.split),
+        "epochs": [f"{params.epochs:,}", f"{steps:,} step{'' if steps == 1 else 's'} each"],
+        "batch size": [f"{params.batch_size:,}"],
+        "rate": [f"{params.learning_rate:g}", plan.model.optimizer],
+        "seed": [str(params.seed), f"split seed {params.split_seed}"],
+        "runs on": ["this machine", f"{cores} cores, {memory / 1e9:.0f} GB"],
+    }
+
+
+def _split_words(split: Split) -> list[str]:
+    if split.kind == "time-holdout":
+        return ["time holdout", f"last {split.holdout_days} days test"]
+    if split.kind == "strict-time":
+        return ["strict time", f"{split.train_days} / {split.val_days} / {split.test_days} days"]
+    return ["random", "80/15/5"]
