@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from engine.spec.run_folder import Baseline, Interval, NewProducts
+from engine.spec.uncertainty import LEVEL, clustered_interval
 from pipelines import metrics
 from pipelines.data import Examples
 from pipelines.metrics import UNKNOWN
@@ -149,11 +150,11 @@ def _pairs(examples: Examples) -> pd.MultiIndex:
 
 
 def _interval(values: NDArray[np.float64], test: Examples, seed: int) -> Interval:
-    bounds = metrics.clustered_interval(values, pd.factorize(test.buyer)[0], seed=seed)
+    bounds = clustered_interval(values, pd.factorize(test.buyer)[0], seed=seed)
     return Interval(
         metric=f"recall_at_{metrics.PRIMARY_K}",
         value=bounds.value,
         low=bounds.low,
         high=bounds.high,
-        level=metrics.LEVEL,
+        level=LEVEL,
     )

@@ -4,16 +4,13 @@ A rank is 0-based and counts ties half: candidates with a greater score, plus ha
 with an equal one. So a model that scores everything alike ranks in the middle, not first.
 """
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 RECALL_AT = (5, 10, 50, 100)
 PRIMARY_K = 100
-RESAMPLES = 1_000
-LEVEL = 0.95
 UNKNOWN = -1
 """In place of a candidate's index: a product that isn't among the candidates."""
 
@@ -21,14 +18,6 @@ _SCORES_PER_BATCH = 16_000_000
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
-
-
-class Bounds(NamedTuple):
-    """A value with its interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 def candidate_ranks(scores: Callable[[slice], Floats], truth: Ints, candidates: int) -> Floats:
@@ -133,30 +122,3 @@ def hits(ranks: Floats, k: int) -> NDArray[np.bool_]:
 def recalls(ranks: Floats) -> dict[str, float]:
     """Return `recall_at_K` for every K of `RECALL_AT`: the share of rows that are hits."""
     return {f"recall_at_{k}": float(np.mean(hits(ranks, k))) for k in RECALL_AT}
-
-
-def clustered_interval(
-    values: Floats, clusters: Sequence[object] | NDArray[np.generic], *, seed: int
-) -> Bounds:
-    """Return the mean of `values` with its bootstrap interval, drawing whole clusters.
-
-    Rows of one buyer are alike, so drawing rows would give too narrow an interval. The percentile
-    interval is of the ratio Σ values / Σ rows over the drawn clusters (Efron and Tibshirani, "An
-    Introduction to the Bootstrap", 1993, ch. 13).
-
-    Args:
-        values: one a row `[rows]`: hits, or paired differences of hits.
-        clusters: the cluster (buyer) of each row `[rows]`.
-        seed: of the draws.
-    """
-    _, cluster = np.unique(np.asarray(clusters), return_inverse=True)
-    rows = np.bincount(cluster).astype(np.float64)
-    sums = np.bincount(cluster, weights=np.asarray(values, np.float64))
-    rng = np.random.default_rng(seed)
-    means = np.empty(RESAMPLES)
-    for resample in range(RESAMPLES):
-        drawn = rng.integers(len(rows), size=len(rows))
-        means[resample] = sums[drawn].sum() / rows[drawn].sum()
-    outside = (1 - LEVEL) / 2
-    low, high = np.quantile(means, [outside, 1 - outside])
-    return Bounds(float(np.mean(values)), float(low), float(high))

@@ -29,6 +29,7 @@ from engine.spec.run_folder import (
     GradientNorms,
     LossCurves,
     Progress,
+    TowerName,
     TrainingMetrics,
     WeightNorms,
 )
@@ -39,7 +40,6 @@ _PROGRESS_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 Phase = Literal["loading", "training", "evaluating", "exporting"]
-TowerName = Literal["query", "candidate"]
 Logs = Mapping[str, Any] | None
 """What Keras tells a callback: the means since the epoch began."""
 

@@ -16,10 +16,19 @@ ROW_KEY = "row_key"
 
 
 class Column(Frozen):
-    """One column of the examples."""
+    """One column of the examples; a repeated one holds a list of values a row."""
 
     name: str
     type: SqlType
+    repeated: bool = False
+
+
+class SourceFile(Frozen):
+    """A file that examples come from, as it was when the experiment was planned."""
+
+    path: str
+    size: int
+    modified_ns: int
 
 
 class ExamplesQuery(Frozen):
@@ -33,6 +42,7 @@ class ExamplesQuery(Frozen):
         product: column of the product id (STRING).
         timestamp: column of the event's time, epoch microseconds (INT64), or None.
         fingerprint: hash of path, size and modification time of every source file.
+        files: the source files; a run whose files have changed since refuses to start.
     """
 
     dialect: Literal["duckdb", "bigquery"]
@@ -42,6 +52,14 @@ class ExamplesQuery(Frozen):
     product: str
     timestamp: str | None
     fingerprint: str
+    files: tuple[SourceFile, ...] = ()
+
+
+class EarlyStopping(Frozen):
+    """Training ends when `monitor` hasn't got better for `patience` epochs; the best is kept."""
+
+    patience: int = Field(gt=0, le=1000)
+    monitor: Literal["val_loss", "primary"] = "val_loss"
 
 
 class Split(Frozen):
@@ -79,6 +97,7 @@ class TrainingParams(Frozen):
     batch_size: int = Field(gt=0, le=65_536)
     learning_rate: float = Field(gt=0, le=1)
     seed: int = 0
+    early_stopping: EarlyStopping | None = None
     machine_type: str | None = None
 
 

@@ -11,9 +11,13 @@
     logs/run.log          stdout and stderr of the run
     training_log.jsonl    `EpochRecord` a line, written while the Trainer runs
     training_metrics.json `TrainingMetrics`, written once at the end of the Trainer
-    test_rows.parquet     a row a test row: row_key int64, buyer string, product string,
-                          rank float64 (0-based mid-rank; null: product unknown),
-                          popularity_rank float64, seen_in_train bool (the pair is in train)
+    histograms.json       `Histograms` of weights and gradients, written before the metrics
+    test_rows.parquet     a row a test row, in the order of the examples: row_key int64,
+                          buyer string, product string, seen_in_train bool (the pair is in train);
+                          of retrieval and multitask: rank float64 (0-based mid-rank; null: product
+                          unknown), popularity_rank, own_history_rank, item_to_item_rank float64;
+                          of ranking and multitask: label, prediction, bias_prediction float64
+                          (in the target's unit; null: the row has no target)
     statistics/ schema/ vocabularies/   copies of the shared cache's artifacts
     Trainer/              the Trainer's TFX outputs
     tmp/                  temporary files of the run; gone once it has ended
@@ -29,6 +33,7 @@ from typing import Literal
 from pydantic import Field
 
 from engine.spec.base import Frozen
+from engine.spec.model import ModelType
 from engine.spec.process import ProcessIdentity
 
 SPEC = "spec.json"
@@ -43,6 +48,7 @@ RUN_LOG = "logs/run.log"
 TRAINING_LOG = "training_log.jsonl"
 TRAINING_METRICS = "training_metrics.json"
 TEST_ROWS = "test_rows.parquet"
+HISTOGRAMS = "histograms.json"
 TEMPORARY = "tmp"
 EXIT = "exit.json"
 
@@ -58,6 +64,9 @@ TFX_NAMES: dict[str, ComponentName] = {
 """TFX node ids (every ExampleGen carries the id "ExampleGen") to the names that people see."""
 
 Severity = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+TowerName = Literal["query", "candidate", "rating"]
+"""The trained parts; `rating` is the rating head of ranking and multitask models."""
+BaselineName = Literal["popularity", "own_history", "item_to_item", "bias"]
 
 
 class Supervisor(ProcessIdentity):
@@ -98,7 +107,10 @@ class LogEntry(Frozen):
 
 
 class EpochRecord(Frozen):
-    """One line of `training_log.jsonl`; `epoch` counts from 0, losses are means per example."""
+    """One line of `training_log.jsonl`; `epoch` counts from 0, losses are means per example.
+
+    `metrics` has what else was measured after the epoch, as val_rmse or val_recall_at_100.
+    """
 
     epoch: int
     train_loss: float
@@ -108,6 +120,7 @@ class EpochRecord(Frozen):
     gradient_norm_query: float
     gradient_norm_candidate: float
     examples_per_second: float
+    metrics: dict[str, float] = {}
     ended_at: datetime
 
 
@@ -158,14 +171,77 @@ class WeightNorms(Frozen):
     l2: tuple[float, ...]
 
 
+class GradientStats(Frozen):
+    """What the elements of a tower's gradient were at the last step of each epoch."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    minimum: tuple[float, ...]
+    maximum: tuple[float, ...]
+
+
+class Histogram(Frozen):
+    """Counts per bin, one row an epoch; the bins are the same in all epochs.
+
+    `edges` has one element more than each row of `counts`, ascending.
+    """
+
+    edges: tuple[float, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+class TowerHistograms(Frozen):
+    """Histograms of a tower's weights and gradients, and of the weights of each of its layers."""
+
+    weights: Histogram
+    gradients: Histogram
+    layers: dict[str, Histogram] = {}
+
+
+class Histograms(Frozen):
+    """`histograms.json`; row i of each histogram belongs to `epochs[i]`, counted from 0.
+
+    Runs of more than 20 epochs keep the first, every 5th and the last.
+    """
+
+    epochs: tuple[int, ...]
+    towers: dict[TowerName, TowerHistograms]
+
+
+class Vocabulary(Frozen):
+    """What train knows of an embedded column.
+
+    Attributes:
+        size: distinct values of train.
+        oov_share: share of the set values of eval and test that train doesn't have.
+        coverage: share of the distinct values of eval and test that train has.
+        missing_share: share of train's rows without a value.
+    """
+
+    size: int
+    oov_share: float
+    coverage: float
+    missing_share: float
+
+
+class IndexReport(Frozen):
+    """The index that was exported; `recall` is the share of brute force's top k that it finds."""
+
+    kind: Literal["brute_force", "scann"]
+    top_k: int
+    num_leaves: int | None = None
+    leaves_to_search: int | None = None
+    recall: float = 1.0
+
+
 class Baseline(Frozen):
     """A reference model's metrics on the same test rows.
 
     `difference` is the model's primary metric minus the baseline's, with the paired bootstrap
-    interval clustered by buyer.
+    interval clustered by buyer. Of errors (RMSE, MAE) below 0 is better.
     """
 
-    name: Literal["popularity", "own_history"]
+    name: BaselineName
     metrics: dict[str, float]
     difference: "Interval"
 
@@ -202,19 +278,30 @@ class Rows(Frozen):
 class TrainingMetrics(Frozen):
     """`training_metrics.json`: the source document's fields, and what makes them trustworthy.
 
-    `final_metrics` has loss, recall_at_5 … recall_at_100 and the same as test_recall_at_K.
+    `final_metrics` has loss; of retrieval and multitask recall_at_5 … recall_at_100, ndcg_at_10 and
+    the same as test_recall_at_K, test_ndcg_at_10, and catalogue_coverage; of ranking and multitask
+    rmse and mae (eval), test_rmse and test_mae, and auc_roc where labels are binary.
     """
+
+    model_type: ModelType = "retrieval"
 
     epochs: tuple[int, ...]
     loss: LossCurves
     gradient: GradientNorms
-    weight_stats: dict[Literal["query", "candidate"], WeightNorms]
+    weight_stats: dict[TowerName, WeightNorms]
+    gradient_stats: dict[TowerName, GradientStats] = {}
+    epoch_metrics: dict[str, tuple[float, ...]] = {}
+    """What was measured after each epoch besides the losses, as val_rmse."""
+    stopped_early: bool = False
+    chance_loss: float | None = None
+    """Loss of a retrieval model that can't tell anything apart: the log of the softmax's width."""
     final_metrics: dict[str, float]
     params: dict[str, float | int | str | None]
     baseline: Baseline
     references: tuple[Baseline, ...] = ()
     """Other models on the same rows: `own_history`, the buyer's own products by how often they
-    occur in train, then popularity."""
+    occur in train, then popularity; `item_to_item`, products by their co-occurrence with the
+    buyer's; of multitask models `bias`."""
     new_products: NewProducts | None = None
     """None where every test row's pair is in train."""
     interval: Interval
@@ -226,6 +313,8 @@ class TrainingMetrics(Frozen):
     seen_in_train_share: float
     """Share of the test rows whose (buyer, product) pair is in train too."""
     vocabulary_sizes: dict[str, int]
+    vocabularies: dict[str, Vocabulary] = {}
+    index: IndexReport | None = None
     available: bool = True
     saved_at: datetime
 

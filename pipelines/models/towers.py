@@ -9,10 +9,7 @@ import tensorflow as tf
 
 from engine.spec import BatchNorm, Dense, Dropout, Feature, Layer, LayerNorm
 from pipelines.data import TowerInput
-from pipelines.tensors import Tensor, feature_tensors
-
-_EMBEDDING_RANGE = 0.05
-"""Embeddings start uniform within ±0.05, Keras's default: small against what training adds."""
+from pipelines.models.fields import Fields
 
 
 class Tower(tf.keras.layers.Layer):
@@ -39,44 +36,18 @@ class Tower(tf.keras.layers.Layer):
             name: of the tower.
         """
         super().__init__(name=name)
-        self._tensors = [t for feature in features for t in feature_tensors(feature)]
-        self._tables = [
-            _table(tensor, feature.dim or 0, vocabulary_sizes)
-            for feature in features
-            for tensor in feature_tensors(feature)
-            if tensor.embedded
-        ]
+        self._fields = Fields(features, vocabulary_sizes)
         self._hidden = [_keras_layer(layer) for layer in layers]
         self._output = tf.keras.layers.Dense(output_dim, name="output")
         self._normalize = normalize
 
     def call(self, inputs: TowerInput, training: bool = False) -> tf.Tensor:
         """Return the output embeddings."""
-        hidden = self._concatenate(inputs)
+        hidden = tf.concat(self._fields(inputs), axis=-1)
         for layer in self._hidden:
             hidden = layer(hidden, training=training)
         output = self._output(hidden)
         return tf.math.l2_normalize(output, axis=-1) if self._normalize else output
-
-    def _concatenate(self, inputs: TowerInput) -> tf.Tensor:
-        parts: list[tf.Tensor] = []
-        table = value = 0
-        for tensor in self._tensors:
-            if tensor.embedded:
-                parts.append(self._tables[table](inputs.ids[:, table]))
-                table += 1
-            else:
-                parts.append(inputs.values[:, value : value + tensor.width])
-                value += tensor.width
-        return tf.concat(parts, axis=-1)
-
-
-def _table(tensor: Tensor, dim: int, vocabulary_sizes: Mapping[str, int]) -> tf.keras.layers.Layer:
-    """Return the embedding of ids: 0 for missing, then buckets, or tokens and an unknown one."""
-    # TFT puts a placeholder into an empty vocabulary, so that the unknown token comes after it.
-    ids = tensor.buckets or max(1, vocabulary_sizes[tensor.column]) + 1
-    initial = tf.keras.initializers.RandomUniform(-_EMBEDDING_RANGE, _EMBEDDING_RANGE)
-    return tf.keras.layers.Embedding(1 + ids, dim, embeddings_initializer=initial)
 
 
 def _keras_layer(layer: Layer) -> tf.keras.layers.Layer:

@@ -2,7 +2,6 @@ import subprocess
 import sys
 
 import numpy as np
-import pytest
 
 from pipelines import metrics
 
@@ -87,33 +86,6 @@ def test_popularity_equals_ranks_of_the_counts_as_scores():
     truth = rng.integers(-1, 40, 200)
     expected = ranks_of(np.broadcast_to(counts, (200, 40)), truth)
     np.testing.assert_array_equal(metrics.popularity_ranks(counts, truth), expected)
-
-
-def test_the_interval_equals_drawing_the_rows_of_whole_buyers():
-    rng = np.random.default_rng(2)
-    buyers = rng.integers(0, 12, 90)
-    values = rng.integers(-1, 2, 90).astype(float)
-    rows_of = [np.flatnonzero(buyers == buyer) for buyer in range(12)]
-    draws = np.random.default_rng(7)
-    means = []
-    for _ in range(metrics.RESAMPLES):
-        drawn = draws.integers(12, size=12)
-        means.append(values[np.concatenate([rows_of[buyer] for buyer in drawn])].mean())
-    low, high = np.quantile(means, [0.025, 0.975])
-    bounds = metrics.clustered_interval(values, buyers, seed=7)
-    assert bounds == pytest.approx((values.mean(), low, high))
-
-
-def test_alike_rows_of_a_buyer_widen_the_interval():
-    hits = np.repeat([0.0, 1.0] * 20, 25)
-    by_buyer = metrics.clustered_interval(hits, np.repeat(np.arange(40), 25), seed=0)
-    by_row = metrics.clustered_interval(hits, np.arange(1000), seed=0)
-    assert by_buyer.high - by_buyer.low > 4 * (by_row.high - by_row.low)
-
-
-def test_one_buyer_gives_an_interval_of_no_width():
-    bounds = metrics.clustered_interval(np.array([1.0, 0.0]), ["a", "a"], seed=0)
-    assert bounds == (0.5, 0.5, 0.5)
 
 
 def test_metrics_need_numpy_only():
