@@ -49,6 +49,8 @@ class Examples(NamedTuple):
         timestamp: epoch microseconds `[rows] int64`; the rows' order where the data has none.
         query: the query tower's input.
         candidate: the candidate tower's input.
+        label: the target in its own unit `[rows] float32`, NaN where a row has none; None where
+            the feature config has no target.
     """
 
     buyer: NDArray[np.object_]
@@ -57,6 +59,7 @@ class Examples(NamedTuple):
     timestamp: NDArray[np.int64]
     query: TowerInput
     candidate: TowerInput
+    label: NDArray[np.float32] | None = None
 
 
 def split_files(patterns: Iterable[str], split: SplitName) -> list[str]:

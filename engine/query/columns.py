@@ -13,7 +13,8 @@ from sqlglot.expressions.core import Expr
 from engine.query.types import NOUNS, Dialect, Kind, is_whole
 from engine.spec import SqlType
 
-Form = Literal["id", "text", "integer", "float", "time"]
+Form = Literal["id", "text", "integer", "float", "time", "ids"]
+"""`ids` is a list of ids, which examples hold as a repeated column."""
 TimeSource = Literal[
     "time", "seconds", "milliseconds", "microseconds", "nanoseconds", "text", "zoned text"
 ]
@@ -25,6 +26,7 @@ SQL_TYPES: dict[Form, SqlType] = {
     "integer": "INT64",
     "float": "FLOAT",
     "time": "INT64",
+    "ids": "STRING",
 }
 _PER_MICROSECOND: dict[TimeSource, tuple[int, int]] = {
     "seconds": (1_000_000, 1),

@@ -21,6 +21,7 @@ _DATA_TYPES: dict[Form, DataType] = {
     "integer": "numeric",
     "float": "numeric",
     "time": "temporal",
+    "ids": "history",
 }
 
 

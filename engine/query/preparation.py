@@ -33,7 +33,12 @@ if TYPE_CHECKING:
 AskTable = Callable[[Expr, list[Expr]], tuple[Any, ...]]
 """Answers aggregates over what stands in FROM; raises `InvalidInput` where it cannot be read."""
 
-_FORM_OF_TYPE: dict[DataType, Form] = {"text": "text", "numeric": "float", "temporal": "time"}
+_FORM_OF_TYPE: dict[DataType, Form] = {
+    "text": "text",
+    "numeric": "float",
+    "temporal": "time",
+    "history": "ids",
+}
 _DEFAULT_FORMS: dict[Kind, Form] = {
     "integer": "integer",
     "boolean": "integer",
@@ -232,6 +237,7 @@ def _form_for(column: SourceColumn, data_type: DataType) -> Form:
         "text": column.kind != "time",
         "numeric": column.kind == "float",
         "temporal": column.kind != "boolean",
+        "history": False,
     }
     if not fits[data_type]:
         raise InvalidInput(

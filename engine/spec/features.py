@@ -6,7 +6,7 @@ from pydantic import model_validator
 
 from engine.spec.base import Frozen
 
-DataType = Literal["text", "numeric", "temporal"]
+DataType = Literal["text", "numeric", "temporal", "history"]
 Transform = Literal[
     "embed",
     "normalize",
@@ -16,6 +16,7 @@ Transform = Literal[
     "cyclical_monthly",
     "cyclical_weekly",
     "cyclical_daily",
+    "average",
 ]
 
 TRANSFORMS: dict[DataType, tuple[Transform, ...]] = {
@@ -30,6 +31,7 @@ TRANSFORMS: dict[DataType, tuple[Transform, ...]] = {
         "cyclical_daily",
         "bucketize",
     ),
+    "history": ("average",),
 }
 """The transforms that each data type takes, in the order in which their tensors are joined."""
 

@@ -214,7 +214,7 @@ class Vocabulary(Frozen):
     Attributes:
         size: distinct values of train.
         oov_share: share of the set values of eval and test that train doesn't have.
-        coverage: share of the distinct values of eval and test that train has.
+        coverage: share of the rows of eval and test whose value train has.
         missing_share: share of train's rows without a value.
     """
 
