@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from engine.backends.base import Backend, Phase
@@ -27,14 +27,20 @@ class Scheduler:
         database: where experiments are stored.
         backends: where they run, by name.
         service: what one step with one experiment is.
+        clock: seconds that only grow.
     """
 
     def __init__(
-        self, database: Database, backends: Mapping[str, Backend], service: ExperimentService
+        self,
+        database: Database,
+        backends: Mapping[str, Backend],
+        service: ExperimentService,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._backends = backends
         self._service = service
+        self._clock = clock
         self._due: dict[str, float] = {}
         self._known: set[_News] = set()
         self._retry_at: dict[int, float] = {}
@@ -53,8 +59,8 @@ class Scheduler:
         for name, backend in self._backends.items():
             mine = [e for e in found if e.backend == name]
             news = any(_news(e) not in self._known for e in mine)
-            if mine and (news or time.monotonic() >= self._due.get(name, 0.0)):
-                self._due[name] = time.monotonic() + backend.poll_seconds
+            if mine and (news or self._clock() >= self._due.get(name, 0.0)):
+                self._due[name] = self._clock() + backend.poll_seconds
                 self._look_at_all(backend, mine)
         self._known = {_news(e) for e in found}
         self._retry_at = {e.number: at for e in found if (at := self._retry_at.get(e.number))}
@@ -63,7 +69,7 @@ class Scheduler:
     def seconds_to_next(self) -> float:
         """How long until a backend is due that was last looked at; infinite when none was."""
         soonest = min(self._due.values(), default=float("inf"))
-        return max(soonest - time.monotonic(), 0.0)
+        return max(soonest - self._clock(), 0.0)
 
     def _look_at_all(self, backend: Backend, mine: Sequence[Tracked]) -> None:
         """Look at each experiment, then start the oldest ones for which there is room."""
@@ -106,17 +112,17 @@ class Scheduler:
             self._postpone(experiment, error)
             return True  # it may have been started
         if not started:
-            self._retry_at[experiment.number] = time.monotonic() + RETRY_SECONDS
+            self._retry_at[experiment.number] = self._clock() + RETRY_SECONDS
         return started
 
     def _is_postponed(self, experiment: Tracked) -> bool:
         if _news(experiment) not in self._known:
             return False
-        return time.monotonic() < self._retry_at.get(experiment.number, 0.0)
+        return self._clock() < self._retry_at.get(experiment.number, 0.0)
 
     def _postpone(self, experiment: Tracked, error: Exception) -> None:
         _log.warning("experiment %d is tried again soon: %s", experiment.number, error)
-        self._retry_at[experiment.number] = time.monotonic() + RETRY_SECONDS
+        self._retry_at[experiment.number] = self._clock() + RETRY_SECONDS
 
 
 def _news(experiment: Tracked) -> _News:

@@ -11,7 +11,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from engine.errors import NotAllowed, NotFound
 from engine.experiments import ExperimentService
 from engine.lease import Lease
-from engine.scheduling import Scheduler
+from engine.scheduling import RETRY_SECONDS, Scheduler
 from engine.states import ACTIVE, TERMINAL
 from engine.store import experiments, leases, open_database
 from engine.store.models import ExperimentRow
@@ -42,6 +42,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.backend = ScriptedBackend(capacity=2)
         self.backend.poll_seconds = 0.0
         self.people = self.service(None)
+        self.now = 0.0
         self.restart()
         self.seen = {}
         self.uids = {}
@@ -106,7 +107,12 @@ class Lifecycle(RuleBasedStateMachine):
             leases.release(session, leases.current_epoch(session))
         lease = Lease.take(self.database)
         assert lease is not None
-        self.scheduler = Scheduler(self.database, {"local": self.backend}, self.service(lease))
+        backends, service = {"local": self.backend}, self.service(lease)
+        self.scheduler = Scheduler(self.database, backends, service, clock=lambda: self.now)
+
+    @rule(seconds=st.sampled_from([0.0, 1.0, RETRY_SECONDS]))
+    def time_passes(self, seconds):
+        self.now += seconds
 
     @rule(full=st.booleans())
     def disk(self, full):
@@ -114,7 +120,8 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(data=st.data(), outcome=st.sampled_from(["on", "completed", "failed", "vanished"]))
     def run_goes_on(self, data, outcome):
-        live = sorted(u for u, r in self.backend.runs.items() if r.phase in ("starting", "running"))
+        # In the order of their start: uids are random, and an example must replay alike.
+        live = [u for u, r in self.backend.runs.items() if r.phase in ("starting", "running")]
         if not live:
             return
         uid = data.draw(st.sampled_from(live))
@@ -127,7 +134,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule()
     def runs_hear_of_cancels(self):
-        for uid in self.backend.cancelled:
+        for uid in [uid for uid in self.backend.runs if uid in self.backend.cancelled]:
             if self.backend.status(uid).phase in ("starting", "running"):
                 self.end(uid, ended("cancelled"))
 
@@ -183,7 +190,7 @@ class Lifecycle(RuleBasedStateMachine):
     def settle(self):
         """When every run has come to an end, nothing stays active and what was deleted is gone."""
         self.backend.refusal = None
-        self.scheduler._retry_at.clear()
+        self.now += RETRY_SECONDS
         for _ in range(4 * len(self.seen) + 4):
             self.scheduler.tick()
             for uid, run in list(self.backend.runs.items()):
