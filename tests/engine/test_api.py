@@ -116,6 +116,7 @@ def test_completed_experiment_prints_the_object_of_show(engine, tick, backend):
             "learning_rate": 0.01,
             "seed": 0,
             "machine_type": None,
+            "early_stopping": None,
             "optimizer": "adam",
             "hardware": "small",
         },
