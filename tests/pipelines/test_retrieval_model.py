@@ -108,7 +108,7 @@ def test_a_tower_concatenates_its_tensors_in_the_order_of_the_features():
             strict=True,
         )
     )
-    joined = tower._concatenate(inputs).numpy()
+    joined = tf.concat(tower._fields(inputs), axis=-1).numpy()
     expected = [inputs.values[:, :1], price, product, inputs.values[:, 1:], kind]
     np.testing.assert_allclose(joined, np.concatenate(expected, axis=1))
     assert joined.shape[1] == small_spec().features.product_dim
