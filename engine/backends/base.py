@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from engine.spec import ExperimentSpec, Frozen
 from engine.spec.run_folder import (
+    ArtifactName,
     ComponentState,
     EpochRecord,
     LogEntry,
@@ -86,6 +87,17 @@ class Backend(Protocol):
 
     def logs(self, uid: str, component: str, *, limit: int = 50) -> list[LogEntry]:
         """Return the newest entries of a component's log, newest first."""
+        ...
+
+    def artifact(self, uid: str, name: ArtifactName) -> bytes | None:
+        """Return the content of one of the run's files.
+
+        None where there is none (yet), or it is larger than such a file can be. The content is
+        foreign: whoever parses it must expect anything.
+
+        Raises:
+            NotFound: files of this name are not given out.
+        """
         ...
 
     def artifacts_uri(self, uid: str) -> str:

@@ -15,6 +15,7 @@ from engine.backends.base import RunStatus
 from engine.backends.launching import Launcher, create_folder, remove_folder
 from engine.backends.run_reading import (
     is_locked,
+    read_artifact,
     read_epochs,
     read_logs,
     read_metrics,
@@ -32,6 +33,7 @@ from engine.spec.run_folder import (
     COMPONENT_NAMES,
     EXIT,
     SPEC,
+    ArtifactName,
     ComponentName,
     EpochRecord,
     LogEntry,
@@ -135,6 +137,14 @@ class LocalBackend:
             NotFound: there is no such component.
         """
         return read_logs(self._runs / uid, _component(component), limit)
+
+    def artifact(self, uid: str, name: ArtifactName) -> bytes | None:
+        """Return a file's content; None where it isn't there, no plain file, or too large.
+
+        Raises:
+            NotFound: files of this name are not given out.
+        """
+        return read_artifact(self._runs / uid, name)
 
     def artifacts_uri(self, uid: str) -> str:
         """Return the run folder's path."""

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from engine.backends.base import RunStatus
+from engine.errors import NotFound
 from engine.spec.run_folder import (
     COMPONENT_NAMES,
     COMPONENTS,
@@ -20,6 +22,7 @@ from engine.spec.run_folder import (
     SUPERVISOR,
     TRAINING_LOG,
     TRAINING_METRICS,
+    ArtifactName,
     ComponentName,
     ComponentState,
     EpochRecord,
@@ -35,6 +38,16 @@ _RECORD_LIMIT = 1_000_000
 _METRICS_LIMIT = 64_000_000
 _TAIL_LIMIT = 2_000_000
 """Bytes read of each file: of a record, of the metrics, of the end of a file of lines."""
+
+_ARTIFACT_LIMITS: dict[ArtifactName, int] = {
+    "test_rows.parquet": 512_000_000,
+    "histograms.json": 8_000_000,
+    "schema/schema.pbtxt": 8_000_000,
+    "statistics/Split-train/FeatureStats.pb": 64_000_000,
+    "statistics/Split-eval/FeatureStats.pb": 64_000_000,
+    "statistics/Split-test/FeatureStats.pb": 64_000_000,
+}
+"""Bytes; many times what a run of 10 million rows leaves."""
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -107,6 +120,23 @@ def read_logs(folder: Path, component: ComponentName, limit: int) -> list[LogEnt
     return entries[: -limit - 1 : -1]
 
 
+def read_artifact(folder: Path, name: ArtifactName) -> bytes | None:
+    """Return a file's content; None when it is missing, not a plain file, or over its limit.
+
+    Raises:
+        NotFound: files of this name are not given out.
+    """
+    limit = _ARTIFACT_LIMITS.get(name)
+    if limit is None:
+        raise NotFound(
+            f"There is no artifact {name!r}.", hint=f"There are {', '.join(_ARTIFACT_LIMITS)}."
+        )
+    # A link in place of `statistics/` would lead outside as well as one in place of a file.
+    if any((folder / parent).is_symlink() for parent in Path(name).parents[:-1]):
+        return None
+    return _read_head(folder / name, limit)
+
+
 def last_output(path: Path) -> str:
     """Return the last line of a text file that isn't blank; empty when there is none."""
     lines = (_read_tail(path) or b"").decode(errors="replace").splitlines()
@@ -170,6 +200,8 @@ def _read_head(path: Path, limit: int) -> bytes | None:
     """Return a file's content; None when it is missing, not a plain file, or over the limit."""
     try:
         with open(path, "rb", opener=_open_plain) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return None
             data = file.read(limit + 1)
     except OSError:
         return None

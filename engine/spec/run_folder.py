@@ -33,6 +33,7 @@ from typing import Literal
 from pydantic import Field
 
 from engine.spec.base import Frozen
+from engine.spec.experiment import SplitName
 from engine.spec.model import ModelType
 from engine.spec.process import ProcessIdentity
 
@@ -47,8 +48,6 @@ LOGS = "logs"
 RUN_LOG = "logs/run.log"
 TRAINING_LOG = "training_log.jsonl"
 TRAINING_METRICS = "training_metrics.json"
-TEST_ROWS = "test_rows.parquet"
-HISTOGRAMS = "histograms.json"
 TEMPORARY = "tmp"
 EXIT = "exit.json"
 
@@ -66,6 +65,23 @@ TFX_NAMES: dict[str, ComponentName] = {
 Severity = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 TowerName = Literal["query", "candidate", "rating"]
 """The trained parts; `rating` is the rating head of ranking and multitask models."""
+ArtifactName = Literal[
+    "test_rows.parquet",
+    "histograms.json",
+    "schema/schema.pbtxt",
+    "statistics/Split-train/FeatureStats.pb",
+    "statistics/Split-eval/FeatureStats.pb",
+    "statistics/Split-test/FeatureStats.pb",
+]
+"""Files of a run that are fetched whole, on demand: large, and rarely needed."""
+TEST_ROWS: ArtifactName = "test_rows.parquet"
+HISTOGRAMS: ArtifactName = "histograms.json"
+SCHEMA_FILE: ArtifactName = "schema/schema.pbtxt"
+STATISTICS_FILES: dict[SplitName, ArtifactName] = {
+    "train": "statistics/Split-train/FeatureStats.pb",
+    "eval": "statistics/Split-eval/FeatureStats.pb",
+    "test": "statistics/Split-test/FeatureStats.pb",
+}
 BaselineName = Literal["popularity", "own_history", "item_to_item", "bias"]
 
 

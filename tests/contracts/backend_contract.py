@@ -17,7 +17,7 @@ import pytest
 
 from engine.backends.base import Backend, RunStatus
 from engine.errors import NotFound
-from engine.spec.run_folder import COMPONENT_NAMES
+from engine.spec.run_folder import COMPONENT_NAMES, HISTOGRAMS, TEST_ROWS, Histograms
 from tests.faults.standin import Behaviour, standin_spec
 from tests.faults.waiting import wait_for
 
@@ -67,6 +67,7 @@ class BackendContract:
         assert backend.metrics(uid) is None
         assert backend.epochs(uid) == []
         assert backend.logs(uid, "Train") == []
+        assert backend.artifact(uid, HISTOGRAMS) is None
         backend.cancel(uid)
         backend.delete(uid)
         assert backend.status(uid).phase == "absent"
@@ -87,6 +88,10 @@ class BackendContract:
         assert metrics.final_metrics["test_recall_at_100"] == 0.5
         assert [record.epoch for record in backend.epochs(uid)] == [0, 1, 2, 3]
         assert uid in backend.artifacts_uri(uid)
+        histograms = backend.artifact(uid, HISTOGRAMS)
+        assert histograms is not None
+        assert Histograms.model_validate_json(histograms).epochs == (0, 1, 2, 3)
+        assert backend.artifact(uid, TEST_ROWS) is None
 
     def test_shows_a_run_while_it_goes(self, backend: Backend, uid: str):
         backend.submit(standin_spec(uid, Behaviour(seconds=2)))
@@ -154,6 +159,13 @@ class BackendContract:
         assert [entry.message for entry in backend.logs(uid, "Schema", limit=1)] == ["Schema ends"]
         with pytest.raises(NotFound):
             backend.logs(uid, "../spec")
+
+    def test_gives_out_no_other_file(self, backend: Backend, uid: str):
+        backend.submit(standin_spec(uid, Behaviour(seconds=0.1)))
+        wait_until(backend, uid, *ENDED)
+        for name in ("spec.json", "../../config.toml", "statistics/../spec.json", ""):
+            with pytest.raises(NotFound):
+                backend.artifact(uid, name)  # pyright: ignore[reportArgumentType]
 
     def test_deletes_a_run_and_again(self, backend: Backend, uid: str):
         backend.submit(standin_spec(uid, Behaviour(seconds=0.1)))

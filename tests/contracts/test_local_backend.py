@@ -18,6 +18,8 @@ from engine.spec.run_folder import (
     COMPONENTS,
     EXIT,
     LOGS,
+    SCHEMA_FILE,
+    STATISTICS_FILES,
     SUPERVISOR,
     TRAINING_LOG,
     TRAINING_METRICS,
@@ -181,6 +183,30 @@ def test_hostile_files_are_read_as_far_as_they_are_valid(
     (folder / LOGS / "Train.jsonl").unlink()
     os.mkfifo(folder / LOGS / "Train.jsonl")
     assert backend.logs(uid, "Train") == []
+
+
+def test_an_artifact_is_a_plain_file_of_the_run_and_not_too_large(
+    workspace: Workspace, backend: LocalBackend, uid: str, tmp_path: Path
+):
+    folder = workspace.run_folder(uid)
+    (folder / "schema").mkdir(parents=True)
+    schema = folder / SCHEMA_FILE
+    assert backend.artifact(uid, SCHEMA_FILE) is None
+    schema.write_bytes(b"feature {}")
+    assert backend.artifact(uid, SCHEMA_FILE) == b"feature {}"
+    os.truncate(schema, 8_000_001)  # takes no space on the disk
+    assert backend.artifact(uid, SCHEMA_FILE) is None
+    schema.unlink()
+    os.mkfifo(schema)
+    assert backend.artifact(uid, SCHEMA_FILE) is None
+    schema.unlink()
+    schema.mkdir()
+    assert backend.artifact(uid, SCHEMA_FILE) is None
+    outside = tmp_path / "outside"
+    (outside / "Split-train").mkdir(parents=True)
+    (outside / "Split-train" / "FeatureStats.pb").write_bytes(b"secret")
+    (folder / "statistics").symlink_to(outside)
+    assert backend.artifact(uid, STATISTICS_FILES["train"]) is None
 
 
 def test_a_process_is_known_by_more_than_its_pid():

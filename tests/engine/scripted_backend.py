@@ -38,6 +38,7 @@ class ScriptedBackend:
         self.results = {}
         self.trained = {}
         self.log_entries = {}
+        self.files = {}
         self.refusal = None
         self.ready = None
 
@@ -74,6 +75,9 @@ class ScriptedBackend:
 
     def logs(self, uid, component, *, limit=50):
         return self.log_entries.get((uid, component), [])[:limit]
+
+    def artifact(self, uid, name):
+        return self.files.get((uid, name))
 
     def artifacts_uri(self, uid):
         return f"memory://{uid}"

@@ -33,6 +33,7 @@ from engine.spec import (
 )
 from engine.spec.run_folder import (
     COMPONENT_NAMES,
+    HISTOGRAMS,
     PROGRESS,
     TRAINING_LOG,
     TRAINING_METRICS,
@@ -40,10 +41,13 @@ from engine.spec.run_folder import (
     ComponentName,
     EpochRecord,
     GradientNorms,
+    Histogram,
+    Histograms,
     Interval,
     LossCurves,
     Progress,
     Rows,
+    TowerHistograms,
     TrainingMetrics,
     WeightNorms,
 )
@@ -163,6 +167,8 @@ def _work(folder: Path, spec: ExperimentSpec, behaviour: Behaviour, name: Compon
     for epoch in range(spec.params.epochs):
         time.sleep(seconds / spec.params.epochs)
         _record_epoch(folder, epoch, spec.params.epochs)
+    histograms = standin_histograms(spec.params.epochs)
+    replace_file(folder / HISTOGRAMS, histograms.model_dump_json().encode())
     metrics = standin_metrics(spec.params.epochs)
     replace_file(folder / TRAINING_METRICS, metrics.model_dump_json().encode())
 
@@ -222,6 +228,13 @@ def standin_metrics(epochs: int) -> TrainingMetrics:
         vocabulary_sizes={"buyer": 4, "product": 10},
         saved_at=datetime.now(UTC),
     )
+
+
+def standin_histograms(epochs: int) -> Histograms:
+    """Return the histograms that a stand-in run leaves: one weight of each sign."""
+    one = Histogram(edges=(-1.0, 0.0, 1.0), counts=((1, 1),) * epochs)
+    towers = TowerHistograms(weights=one, gradients=one, layers={"output": one})
+    return Histograms(epochs=tuple(range(epochs)), towers={"query": towers, "candidate": towers})
 
 
 def _fill(path: Path) -> None:
