@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines import metrics
@@ -49,6 +49,7 @@ def interactions(draw):
     return train[:, 0], train[:, 1], test[:, 0], test[:, 1]
 
 
+@settings(deadline=None)
 @given(interactions())
 def test_all_references_have_the_ranks_of_brute_force(data):
     train_buyer, train_product, buyer, truth = data
