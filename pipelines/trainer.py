@@ -18,7 +18,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from engine.spec import ExperimentSpec
 from engine.spec.run_folder import Rows, TrainingMetrics
 from pipelines.data import Examples, TowerInput, load_splits
-from pipelines.evaluation import Candidates, Evaluation, candidates_of, evaluate
+from pipelines.evaluation import Candidates, Evaluation, candidates_of, evaluate_retrieval
 from pipelines.models.index import RetrievalIndex
 from pipelines.models.optimizers import optimizer
 from pipelines.models.retrieval import Batch, RetrievalModel
@@ -56,9 +56,9 @@ def run_fn(fn_args: FnArgs) -> None:
     recorder = fit(model, spec, train, splits["eval"], candidates, folder)
     folder.progress("evaluating", epoch=epochs, epochs=epochs)
     vectors = _candidate_vectors(model, spec, train, candidates)
-    evaluation = evaluate(
-        _with_one(_embed(model.query_tower, test.query)),
-        vectors,
+    queries = _with_one(_embed(model.query_tower, test.query))
+    evaluation = evaluate_retrieval(
+        lambda rows: queries[rows] @ vectors.T,
         train=train,
         test=test,
         candidates=candidates,
@@ -180,15 +180,16 @@ def _tell(evaluation: Evaluation) -> None:
         evaluation.interval.value,
         evaluation.baseline.metrics["recall_at_100"],
     )
-    if evaluation.unknown_product_share:
+    shares = evaluation.shares
+    if shares.unknown_product_share:
         _log.warning(
             "%.1f%% of the test rows have a product that train doesn't have: always misses",
-            100 * evaluation.unknown_product_share,
+            100 * shares.unknown_product_share,
         )
-    if evaluation.unknown_buyer_share:
+    if shares.unknown_buyer_share:
         _log.warning(
             "%.1f%% of the test rows have a buyer that train doesn't have",
-            100 * evaluation.unknown_buyer_share,
+            100 * shares.unknown_buyer_share,
         )
 
 
@@ -201,17 +202,12 @@ def _metrics(
     vocabulary_sizes: dict[str, int],
 ) -> TrainingMetrics:
     loss = recorder.loss()
-    recalls = evaluation.recalls
     return TrainingMetrics(
         epochs=tuple(range(len(recorder.records))),
         loss=loss,
         gradient=recorder.gradient(),
         weight_stats=recorder.weights(),
-        final_metrics={
-            "loss": loss.train[-1],
-            **recalls,
-            **{f"test_{name}": value for name, value in recalls.items()},
-        },
+        final_metrics={"loss": loss.train[-1], **evaluation.metrics},
         params={
             "epochs": spec.params.epochs,
             "batch_size": spec.params.batch_size,
@@ -220,14 +216,12 @@ def _metrics(
             "seed": spec.params.seed,
         },
         baseline=evaluation.baseline,
-        references=(evaluation.history,),
+        references=evaluation.references,
         new_products=evaluation.new_products,
         interval=evaluation.interval,
         rows=rows,
         candidates=candidates,
-        unknown_product_share=evaluation.unknown_product_share,
-        unknown_buyer_share=evaluation.unknown_buyer_share,
-        seen_in_train_share=evaluation.seen_in_train_share,
+        **evaluation.shares._asdict(),
         vocabulary_sizes=vocabulary_sizes,
         saved_at=datetime.now(UTC),
     )

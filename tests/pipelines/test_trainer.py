@@ -14,7 +14,7 @@ pytestmark = pytest.mark.pipeline
 tf = pytest.importorskip("tensorflow")
 
 from pipelines.errors import RunFailure  # noqa: E402
-from pipelines.evaluation import UNKNOWN, candidates_of, evaluate  # noqa: E402
+from pipelines.evaluation import UNKNOWN, candidates_of  # noqa: E402
 from pipelines.models.retrieval import RetrievalModel  # noqa: E402
 from pipelines.recording import RunFolder  # noqa: E402
 from pipelines.trainer import fit  # noqa: E402
@@ -103,30 +103,6 @@ def test_candidates_have_the_features_of_their_latest_row():
     shares = candidates.probability_of(np.array([b"x", b"?"], object))
     np.testing.assert_allclose(shares, [1 / 2, 1 / 6])
     np.testing.assert_allclose(candidates.log_probability, np.log([1 / 2, 1 / 3, 1 / 6]), rtol=1e-6)
-
-
-def test_the_evaluation_counts_what_train_does_not_know():
-    train = small_examples(5)._replace(
-        buyer=np.array([b"a", b"a", b"b", b"b", b"c"], object),
-        product=np.array([b"x", b"x", b"x", b"y", b"z"], object),
-    )
-    test = small_examples(4)._replace(
-        buyer=np.array([b"a", b"b", b"new", b"c"], object),
-        product=np.array([b"x", b"z", b"y", b"?"], object),
-    )
-    queries = np.array([[1.0, 0], [0, 1], [1, 1], [1, 0]], np.float32)
-    vectors = np.array([[3.0, 0], [2, 0], [1, 9]], np.float32)  # x, y, z
-    candidates = candidates_of(train)
-    found = evaluate(queries, vectors, train=train, test=test, candidates=candidates, seed=0)
-    rows = found.rows.to_pydict()
-    assert rows["rank"] == [0, 0, 2, None]
-    assert rows["popularity_rank"] == [0, 1.5, 1.5, None]
-    assert rows["seen_in_train"] == [True, False, False, False]
-    assert rows["buyer"] == ["a", "b", "new", "c"]
-    assert (found.unknown_product_share, found.unknown_buyer_share) == (0.25, 0.25)
-    assert found.seen_in_train_share == 0.25
-    assert found.recalls["recall_at_100"] == found.interval.value == 0.75
-    assert found.baseline.difference.value == 0
 
 
 def test_a_run_folder_is_replaced_whole(tmp_path):
