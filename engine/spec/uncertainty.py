@@ -30,6 +30,7 @@ def clustered_interval(
     *,
     seed: int,
     statistic: Callable[[Floats], Floats] | None = None,
+    level: float = LEVEL,
 ) -> Bounds:
     """Return a statistic of means with its bootstrap interval, drawing whole clusters.
 
@@ -44,6 +45,7 @@ def clustered_interval(
         seed: of the draws.
         statistic: from the columns' means `[..., columns]` to a value `[...]`, as the difference of
             two roots; None takes the first column's mean.
+        level: how often such intervals hold the true value.
     """
     columns = np.asarray(values, np.float64).reshape(len(values), -1)
     of_means = statistic or _first
@@ -52,7 +54,7 @@ def clustered_interval(
     sums = [np.bincount(cluster, weights=column) for column in columns.T]
     totals = _resampled(np.stack([*sums, rows], axis=1, dtype=np.float64), seed)
     means = totals[:, :-1] / totals[:, -1:]
-    outside = (1 - LEVEL) / 2
+    outside = (1 - level) / 2
     low, high = np.quantile(of_means(means), [outside, 1 - outside])
     return Bounds(float(of_means(columns.mean(axis=0))), float(low), float(high))
 
