@@ -1,11 +1,12 @@
 """A rating model on the eval and test splits, against the bias baseline on the same rows."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.spec.run_folder import Baseline
+from engine.spec.run_folder import Baseline, Interval
 from engine.spec.uncertainty import clustered_interval
 from pipelines import metrics
 from pipelines.errors import RunFailure
@@ -74,24 +75,28 @@ def evaluate_ratings(
     )
     bias = biases.predict(eval_rows.ratings), biases.predict(test_rows.ratings)
     label = test_rows.ratings.label
-    errors = np.column_stack([metrics.squared_errors(label, of[1]) for of in (model, bias)])
     clusters = buyers_of(test)[test_rows.labelled]
-    interval = clustered_interval(errors[:, 0], clusters, seed=seed, statistic=_root)
-    difference = clustered_interval(errors, clusters, seed=seed, statistic=_difference_of_roots)
+
+    def interval(statistic: Callable[[Floats], Floats], *predicted: Floats) -> Interval:
+        errors = np.column_stack([metrics.squared_errors(label, of) for of in predicted])
+        bounds = clustered_interval(errors, clusters, seed=seed, statistic=statistic)
+        return interval_of(PRIMARY, bounds)
+
     pairs = numbering.pairs_of(test)
     seen = pairs.among(numbering.train)
     with_auc = binary is not False and metrics.is_binary(label)
     return Evaluation(
         metrics=_measured(eval_rows, test_rows, *model, with_auc=with_auc),
-        interval=interval_of(PRIMARY, interval),
+        interval=interval(_root, model[1]),
         baseline=Baseline(
             name="bias",
             metrics=_measured(eval_rows, test_rows, *bias, with_auc=with_auc),
-            difference=interval_of(PRIMARY, difference),
+            difference=interval(_difference_of_roots, model[1], bias[1]),
         ),
         references=(),
         new_products=None,
         shares=shares_of(pairs, seen),
+        rows_without_target=int(np.count_nonzero(~test_rows.labelled)),
         rows=rows_table(
             test,
             seen,

@@ -39,6 +39,7 @@ class Evaluation(NamedTuple):
         new_products: the rows whose pair isn't in train; None without any, and where only ratings
             were predicted.
         shares: what train knows of the test rows.
+        rows_without_target: test rows that the errors leave out.
         rows: a table as `run_folder` describes `test_rows.parquet`.
     """
 
@@ -48,6 +49,7 @@ class Evaluation(NamedTuple):
     references: tuple[Baseline, ...]
     new_products: NewProducts | None
     shares: Shares
+    rows_without_target: int
     rows: pa.Table
 
 
@@ -71,6 +73,7 @@ def joined(retrieval: Evaluation, ratings: Evaluation, *, retrieval_weight: floa
         metrics={**retrieval.metrics, **ratings.metrics},
         references=(*primary.references, other.baseline, *other.references),
         new_products=retrieval.new_products,
+        rows_without_target=ratings.rows_without_target,
         rows=rows,
     )
 

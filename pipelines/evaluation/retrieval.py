@@ -79,6 +79,7 @@ def evaluate_retrieval(
         references=(reference("own_history", history), reference("item_to_item", item_to_item)),
         new_products=_new_products(ranks[~seen], popularity[~seen]),
         shares=shares_of(pairs, seen),
+        rows_without_target=0,
         rows=rows_table(
             test,
             seen,

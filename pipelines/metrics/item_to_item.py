@@ -59,7 +59,8 @@ def item_to_item_ranks(
         return ranks
     whose, place = np.unique(buyer[rows], return_inverse=True)
     scorer = _Scorer(_weights(train_buyer, train_product, len(counts)), len(whose), seed, max_work)
-    for some in blocks(len(whose), max(len(counts), scorer.neighbours)):
+    width = 2 * max(len(counts), scorer.neighbours)  # scores are float64 at first
+    for some in blocks(len(whose), width):
         scores = scorer.scores(whose[some])
         for at in range(*np.searchsorted(place, [some.start, some.stop])):
             row = rows[at]
@@ -99,7 +100,7 @@ class _Scorer:
         self._to_products = (drawn @ sparse.diags(norms ** (_ASYMMETRY - 1))).T.tocsr()
         # What the sample lacks of a product's similarity to itself.
         own = projection * np.asarray(drawn.power(2).sum(axis=0)).ravel() / norms
-        self._missing = sparse.diags(np.where(self.neighbours < buyers, 1 - own, 0.0))
+        self._missing = 1 - own if self.neighbours < buyers else None
 
     def scores(self, buyers: Ints) -> Floats:
         """Return the scores `[buyers, products] float32`."""
@@ -107,6 +108,7 @@ class _Scorer:
         by_neighbour = (own @ self._to_neighbours).toarray()
         # Sums in float64: what is equal by the formula is equal in float32, in any order of terms.
         scores = self._to_products @ np.ascontiguousarray(by_neighbour.T)
-        if self._missing.data.any():
-            scores += (own @ self._missing).T.toarray()
+        if self._missing is not None:
+            pairs = own.tocoo()
+            scores[pairs.col, pairs.row] += pairs.data * self._missing[pairs.col]
         return np.ascontiguousarray(scores.T, np.float32)

@@ -9,9 +9,7 @@ from tests.pipelines.interactions import interactions
 NAN = np.nan
 TRAIN = interactions([("a", "x"), ("a", "y"), ("b", "x"), ("b", "y")], labels=[5, 3, 4, NAN])
 EVAL = interactions([("a", "x"), ("b", "y"), ("b", "x")], labels=[4, 2, NAN])
-TEST = interactions(
-    [("a", "y"), ("b", "x"), ("new", "x"), ("a", "?")], labels=[2, 4, NAN, 3]
-)  # fmt: skip
+TEST = interactions([("a", "y"), ("b", "x"), ("new", "x"), ("a", "?")], labels=[2, 4, NAN, 3])
 
 
 def evaluated(eval_predictions=(3, 3, 99), test_predictions=(4, 4, 99, 4), **splits):
@@ -30,7 +28,9 @@ def test_errors_are_of_the_rows_with_a_target():
 
 
 def test_rows_without_a_target_have_neither_label_nor_predictions():
-    rows = evaluated().rows.to_pydict()
+    found = evaluated()
+    assert found.rows_without_target == 1
+    rows = found.rows.to_pydict()
     assert rows["label"] == [2, 4, None, 3]
     assert rows["prediction"] == [4, 4, None, 4]
     assert [value is None for value in rows["bias_prediction"]] == [False, False, True, False]
@@ -132,4 +132,5 @@ def test_a_multitask_model_has_both_tasks_metrics(weight, metric, baseline, refe
     assert bias == ratings.baseline
     assert bias.difference.metric == "test_rmse"
     assert found.new_products == retrieval.new_products
+    assert found.rows_without_target == 1
     assert found.rows.to_pydict() == {**retrieval.rows.to_pydict(), **ratings.rows.to_pydict()}
