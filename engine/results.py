@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 
+from engine.metric_names import RECALL_AT_100, lower_is_better, metric_label
 from engine.snapshots import BaselineView, Metrics, SeenInTrain
 from engine.spec.run_folder import Baseline, Interval, TrainingMetrics
 
-PRIMARY_METRIC = "recall_at_100"
-"""What retrieval is judged by."""
-
-_PRIMARY_K = int(PRIMARY_METRIC.removeprefix("recall_at_"))
+_PRIMARY_K = int(RECALL_AT_100.removeprefix("recall_at_"))
 _MOST = 0.5
 """Above this share "most" is the right word."""
+_MANY = 0.3
+"""Above this share products that train doesn't have are worth a sentence."""
+_LEARNED = 0.01
+"""The least share by which a loss must be below that of guessing."""
+_OVERFITS, _CURVE = 0.01, 4
+"""The least relative rise of the validation loss that is told, of at least so many epochs."""
 _SMALLER_KS = (50, 10, 5)
 _ENOUGH_TEST_ROWS = 100
 _FEW_TEST_ROWS = 20
@@ -20,6 +24,8 @@ _FEW_TEST_ROWS = 20
 _WHOSE = {
     "popularity": "popularity's",
     "own_history": "what the buyers' own purchase history gives,",
+    "item_to_item": "what products bought together give,",
+    "bias": "that of the averages of buyers and products (bias),",
 }
 
 
@@ -93,14 +99,49 @@ def _subject(sentence: str) -> str:
 
 
 def _on_metrics(metrics: TrainingMetrics) -> list[str]:
+    """Return what is to be said of a result; first what makes it worthless."""
     if metrics.rows.test < _ENOUGH_TEST_ROWS:
-        return [_too_few(metrics.rows.test), *_unknown_buyers(metrics)]
+        return [_too_few(metrics.rows.test), *_cold(metrics)]
     return [
+        *_learned_nothing(metrics),
         _against(metrics, metrics.baseline),
         *(_against(metrics, other) for other in metrics.references),
         *_on_new_products(metrics),
         *_few_candidates(metrics),
-        *_unknown_buyers(metrics),
+        *_cold(metrics),
+        *_overfits(metrics),
+    ]
+
+
+def _ranks_products(metrics: TrainingMetrics) -> bool:
+    return metrics.interval.metric == RECALL_AT_100
+
+
+def _learned_nothing(metrics: TrainingMetrics) -> list[str]:
+    """Towers that can't tell anything apart: then the score is the prior alone."""
+    chance = metrics.chance_loss
+    if chance is None or metrics.loss.train[-1] < (1 - _LEARNED) * chance:
+        return []
+    return [
+        f"The towers learned nothing: the loss stayed at {metrics.loss.train[-1]:.3f}, that of"
+        f" guessing ({chance:.3f}). Try a higher learning rate, another optimizer or more epochs."
+    ]
+
+
+def _overfits(metrics: TrainingMetrics) -> list[str]:
+    """Validation that was best well before the end, while the training loss went on falling."""
+    curve = [value for value in metrics.loss.val if value is not None]
+    if len(curve) < _CURVE or len(curve) < len(metrics.loss.val) or metrics.stopped_early:
+        return []
+    best = curve.index(min(curve))
+    if (
+        curve[-1] <= (1 + _OVERFITS) * curve[best]
+        or metrics.loss.train[-1] >= metrics.loss.train[best]
+    ):
+        return []
+    return [
+        f"It overfits: the validation loss was lowest after epoch {best + 1} ({curve[best]:.3f})"
+        f" and ended at {curve[-1]:.3f}. Try fewer epochs or early stopping."
     ]
 
 
@@ -121,13 +162,20 @@ def _few_candidates(metrics: TrainingMetrics) -> list[str]:
     return [f"{told}: compare Recall@{smaller} instead, for which there is no interval."]
 
 
-def _unknown_buyers(metrics: TrainingMetrics) -> list[str]:
-    if metrics.unknown_buyer_share <= _MOST:
-        return []
-    return [
-        f"{metrics.unknown_buyer_share:.0%} of the test rows are of buyers who are not in train:"
-        " their part of the result says little about known buyers."
-    ]
+def _cold(metrics: TrainingMetrics) -> list[str]:
+    found: list[str] = []
+    if metrics.unknown_buyer_share > _MOST:
+        found.append(
+            f"{metrics.unknown_buyer_share:.0%} of the test rows are of buyers who are not in"
+            " train: their part of the result says little about known buyers."
+        )
+    if metrics.unknown_product_share > _MANY:
+        means = " and always count as misses" if _ranks_products(metrics) else ""
+        found.append(
+            f"{metrics.unknown_product_share:.0%} of the test rows are of products that are not in"
+            f" train{means}."
+        )
+    return found
 
 
 def _on_new_products(metrics: TrainingMetrics) -> list[str]:
@@ -136,9 +184,9 @@ def _on_new_products(metrics: TrainingMetrics) -> list[str]:
         return []
     return [
         f"{new.rows / metrics.rows.test:.0%} of the test rows are products that their buyer doesn't"
-        f" have in train: there {_label(PRIMARY_METRIC)} is"
-        f" {_figure(new.metrics.get(PRIMARY_METRIC))}, popularity's"
-        f" {_figure(new.popularity.get(PRIMARY_METRIC))}."
+        f" have in train: there {metric_label(RECALL_AT_100)} is"
+        f" {_figure(new.metrics.get(RECALL_AT_100))}, popularity's"
+        f" {_figure(new.popularity.get(RECALL_AT_100))}."
     ]
 
 
@@ -151,20 +199,31 @@ def _against(metrics: TrainingMetrics, other: Baseline) -> str:
     reference = other.metrics.get(name)
     if difference.low == difference.high:
         return (
-            f"{_label(name)} of {_figure(value)} cannot be told from {whose}"
+            f"{metric_label(name)} of {_figure(value)} cannot be told from {whose}"
             f" {_figure(reference)}: the difference of {difference.value:+.4f} has an interval"
             " without width, so it shows nothing about chance."
         )
     return (
-        f"{_label(name)} of {_figure(value)} is {_relation(difference)} {whose}"
-        f" {_figure(reference)} ({_difference(difference)})."
+        f"{metric_label(name)} of {_figure(value)} is {_relation(difference)} {whose}"
+        f" {_figure(reference)} ({_difference(difference)}){_nothing_added(other)}."
     )
 
 
+def _nothing_added(other: Baseline) -> str:
+    """A score of the popularity prior alone is popularity's: worth saying what that means."""
+    difference = other.difference
+    if other.name != "popularity" or not difference.low <= 0 <= difference.high:
+        return ""
+    return ": the model adds nothing to what is popular that this test could show"
+
+
 def _relation(difference: Interval) -> str:
-    if difference.low > 0:
-        return "above"
-    return "below" if difference.high < 0 else "not distinguishable from"
+    if difference.low <= 0 <= difference.high:
+        return "not distinguishable from"
+    side = "above" if difference.low > 0 else "below"
+    if not lower_is_better(difference.metric):
+        return side
+    return f"{side} ({'worse' if side == 'above' else 'better'} than)"
 
 
 def _difference(difference: Interval) -> str:
@@ -172,12 +231,6 @@ def _difference(difference: Interval) -> str:
         f"difference {difference.value:+.4f}, {difference.level:.0%} interval"
         f" {difference.low:+.4f} to {difference.high:+.4f}"
     )
-
-
-def _label(metric: str) -> str:
-    if metric.startswith("recall_at_"):
-        return f"Recall@{metric.removeprefix('recall_at_')}"
-    return metric.replace("_", " ")
 
 
 def _figure(value: float | None) -> str:

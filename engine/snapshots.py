@@ -42,6 +42,8 @@ class Metrics(_View):
     recall_at_10: float | None = None
     recall_at_50: float | None = None
     recall_at_100: float | None = None
+    ndcg_at_10: float | None = None
+    catalogue_coverage: float | None = None
     rmse: float | None = None
     mae: float | None = None
     test_rmse: float | None = None
@@ -60,6 +62,7 @@ class BaselineView(_View):
     recall_at_10: float | None = None
     recall_at_50: float | None = None
     recall_at_100: float | None = None
+    ndcg_at_10: float | None = None
     test_rmse: float | None = None
     test_mae: float | None = None
     difference: Interval | None = None

@@ -328,6 +328,8 @@ class TrainingMetrics(Frozen):
     unknown_buyer_share: float
     seen_in_train_share: float
     """Share of the test rows whose (buyer, product) pair is in train too."""
+    rows_without_target: int = 0
+    """Rows of eval and test that no rating metric counts."""
     vocabulary_sizes: dict[str, int]
     vocabularies: dict[str, Vocabulary] = {}
     index: IndexReport | None = None

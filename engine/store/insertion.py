@@ -38,6 +38,7 @@ def add_experiment(
 
 def _row(plan: Plan, uid: str, parent: int | None, now: datetime) -> ExperimentRow:
     request, params, split, model = plan.request, plan.params, plan.params.split, plan.model
+    stopping = params.early_stopping
     name = request.name or f"{request.feature_config} · {request.model_config_name}"
     sources = (plan.dataset, request.feature_config, request.model_config_name)
     return ExperimentRow(
@@ -72,6 +73,8 @@ def _row(plan: Plan, uid: str, parent: int | None, now: datetime) -> ExperimentR
         learning_rate=params.learning_rate,
         optimizer=model.optimizer,
         seed=params.seed,
+        early_stopping_patience=stopping.patience if stopping else None,
+        early_stopping_monitor=stopping.monitor if stopping else None,
         hardware=request.hardware,
         machine_type=params.machine_type,
         buyer_tower_structure=model.buyer_tower.structure(model.output_dim),

@@ -86,6 +86,8 @@ class ExperimentRow(Base):
     learning_rate: Mapped[float]
     optimizer: Mapped[str]
     seed: Mapped[int]
+    early_stopping_patience: Mapped[int | None]
+    early_stopping_monitor: Mapped[str | None]
     hardware: Mapped[str | None]
     machine_type: Mapped[str | None]
 
@@ -105,6 +107,8 @@ class ExperimentRow(Base):
     recall_at_10: Mapped[float | None]
     recall_at_50: Mapped[float | None]
     recall_at_100: Mapped[float | None]
+    ndcg_at_10: Mapped[float | None]
+    catalogue_coverage: Mapped[float | None]
     rmse: Mapped[float | None]
     mae: Mapped[float | None]
     test_rmse: Mapped[float | None]

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from engine.results import PRIMARY_METRIC, baseline, references, seen_in_train, verdicts
+from engine.metric_names import usual_primary
+from engine.results import baseline, references, seen_in_train, verdicts
 from engine.snapshots import (
     CloudView,
     ComponentView,
@@ -15,7 +16,7 @@ from engine.snapshots import (
     ParamsView,
     TowerView,
 )
-from engine.spec import Split
+from engine.spec import EarlyStopping, Split
 from engine.spec.run_folder import COMPONENT_NAMES, Interval, Rows, RunError, TrainingMetrics
 from engine.states import Status, intent_of
 from engine.store.models import ComponentRow, ExperimentRow
@@ -97,8 +98,15 @@ def _common(row: ExperimentRow) -> dict[str, Any]:
 def _params(row: ExperimentRow) -> ParamsView:
     split = {name: getattr(row, name) for name in Split.model_fields if name != "kind"}
     names = set(ParamsView.model_fields) - {"split", "early_stopping"}
+    stopping = row.early_stopping_patience and EarlyStopping.model_validate(
+        {"patience": row.early_stopping_patience, "monitor": row.early_stopping_monitor}
+    )
     return ParamsView.model_validate(
-        {**{name: getattr(row, name) for name in names}, "split": {"kind": row.split, **split}}
+        {
+            **{name: getattr(row, name) for name in names},
+            "split": {"kind": row.split, **split},
+            "early_stopping": stopping,
+        }
     )
 
 
@@ -118,7 +126,8 @@ def _difference(row: ExperimentRow) -> Interval | None:
     value, low, high = row.difference, row.difference_low, row.difference_high
     if value is None or low is None or high is None:
         return None
-    return Interval(metric=PRIMARY_METRIC, value=value, low=low, high=high)
+    metric = usual_primary(row.model_type)
+    return Interval(metric=metric, value=value, low=low, high=high)
 
 
 def _components(rows: list[ComponentRow]) -> tuple[ComponentView, ...]:

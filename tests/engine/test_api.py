@@ -85,7 +85,17 @@ def test_completed_experiment_prints_the_object_of_show(engine, tick, backend):
         0.03,
         0.07,
     )
-    nulls = dict.fromkeys(("rmse", "mae", "test_rmse", "test_mae", "auc_roc"))
+    nulls = dict.fromkeys(
+        (
+            "ndcg_at_10",
+            "catalogue_coverage",
+            "rmse",
+            "mae",
+            "test_rmse",
+            "test_mae",
+            "auc_roc",
+        )
+    )
     feature = {"data_type": "text", "transforms": ["embed"], "buckets": None, "primary": True}
     assert shown == {
         "number": 1,
@@ -134,6 +144,7 @@ def test_completed_experiment_prints_the_object_of_show(engine, tick, backend):
             "recall_at_10": None,
             "recall_at_50": None,
             "recall_at_100": 0.15,
+            "ndcg_at_10": None,
             "test_rmse": None,
             "test_mae": None,
         },

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.results import baseline, columns, references, seen_in_train, verdicts
-from engine.spec.run_folder import Baseline, Interval, NewProducts, Rows
+from engine.spec.run_folder import Baseline, Interval, LossCurves, NewProducts, Rows
 from tests.engine.scripted_backend import metrics_of
 
 
@@ -97,6 +97,59 @@ def test_warnings_come_first_unless_the_result_says_them_again():
     assert first == "2 of 9 rows are left out."
     assert second == "Only 3 test rows: this result says nothing."
     assert third.startswith("83% of the test rows are of buyers who are not in train: ")
+
+
+def test_towers_that_learned_nothing_are_told_first():
+    stuck = metrics_of().replace(chance_loss=8.0)  # the last train loss is 8
+    first, second = verdicts(stuck, completed=True)
+    assert first.startswith("The towers learned nothing: the loss stayed at 8.000")
+    assert second.startswith("Recall@100 of 0.2000 is above")
+    assert len(verdicts(stuck.replace(chance_loss=8.1), completed=True)) == 1
+
+
+def test_a_model_that_adds_nothing_to_popularity_is_told():
+    (sentence,) = verdicts(metrics_of(low=-0.01, high=0.02), completed=True)
+    assert sentence.endswith(
+        ": the model adds nothing to what is popular that this test could show."
+    )
+
+
+def test_many_products_that_train_lacks_are_told():
+    told = verdicts(metrics_of().replace(unknown_product_share=0.31), completed=True)[1]
+    assert told == (
+        "31% of the test rows are of products that are not in train and always count as misses."
+    )
+
+
+def test_a_validation_loss_that_rises_while_training_goes_on_is_told():
+    metrics = metrics_of(epochs=5)
+    curves = LossCurves(
+        train=(9.0, 8.0, 7.0, 6.0, 5.0), val=(9.5, 9.0, 9.1, 9.3, 9.4), total=metrics.loss.total
+    )
+    told = verdicts(metrics.replace(loss=curves), completed=True)
+    assert told[1].startswith("It overfits: the validation loss was lowest after epoch 2 (9.000)")
+    flat = curves.replace(val=(9.5, 9.0, 9.0, 9.05, 9.08))
+    assert len(verdicts(metrics.replace(loss=flat), completed=True)) == 1
+    assert len(verdicts(metrics.replace(loss=curves, stopped_early=True), completed=True)) == 1
+
+
+def test_of_errors_below_is_better():
+    difference = Interval(metric="test_rmse", value=-0.02, low=-0.03, high=-0.01)
+    ranking = metrics_of().replace(
+        interval=Interval(metric="test_rmse", value=0.88, low=0.87, high=0.89),
+        final_metrics={"loss": 0.5, "test_rmse": 0.88},
+        baseline=Baseline(name="bias", metrics={"test_rmse": 0.9}, difference=difference),
+    )
+    sentence = verdicts(ranking, completed=True)[0]
+    assert sentence.startswith(
+        "test RMSE of 0.8800 is below (better than) that of the averages of buyers and products"
+        " (bias), 0.9000 (difference -0.0200"
+    )
+    worse = difference.replace(value=0.02, low=0.01, high=0.03)
+    above = verdicts(
+        ranking.replace(baseline=ranking.baseline.replace(difference=worse)), completed=True
+    )
+    assert "is above (worse than)" in above[0]
 
 
 def test_completed_run_without_metrics_is_told():

@@ -2,7 +2,10 @@
 
 import subprocess
 import sys
+from contextlib import closing
+from pathlib import Path
 
+import pysqlite3
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -12,10 +15,12 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from engine.errors import InvalidInput
-from engine.store import open_database
-from engine.store.models import Base
+from engine.spec.run_folder import TrainingMetrics
+from engine.store import documents, open_database
+from engine.store.models import Base, ExperimentRow
 from engine.store.schema import HEAD, MIGRATIONS, bring_to_head, migrate, revision
 from engine.store.sqlite import sqlite_engine
+from engine.store.views import summary
 
 
 def schema_of(path):
@@ -55,6 +60,26 @@ def test_alembic_finds_no_difference(migrated):
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
+
+
+@pytest.mark.parametrize("dump", sorted(Path(__file__).parent.glob("schema_*.sql")))
+def test_a_database_of_an_earlier_schema_comes_up_to_date_and_keeps_what_it_holds(dump, tmp_path):
+    path = tmp_path / "old.db"
+    with closing(pysqlite3.connect(str(path))) as old:
+        old.executescript(dump.read_text(encoding="utf-8"))
+        before = old.execute("SELECT number, uid, recall_at_100 FROM experiments").fetchall()
+    database = open_database(f"sqlite:///{path}")
+    with database.read() as session:
+        rows = session.query(ExperimentRow).order_by(ExperimentRow.number).all()
+        assert [(r.number, r.uid, r.recall_at_100) for r in rows] == sorted(before)
+        for row in rows:
+            assert summary(row).number == row.number
+            metrics = documents.get(session, row.number, "metrics", TrainingMetrics)
+            assert (metrics is not None) == (row.recall_at_100 is not None)
+    database.close()
+    created = tmp_path / "created.db"
+    open_database(f"sqlite:///{created}").close()
+    assert schema_of(path) == schema_of(created)
 
 
 def test_head_is_the_newest_migration():

@@ -1,0 +1,1 @@
+"""What experiments say together: comparisons, and how sure they are."""

@@ -1,0 +1,128 @@
+"""The difference of two runs on the same test rows: paired, with buyers resampled."""
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.analysis.test_rows import LABEL, PREDICTION, RANK, TestRows
+from engine.metric_names import lower_is_better
+from engine.spec import Frozen
+from engine.spec.uncertainty import LEVEL, clustered_interval
+
+Floats = NDArray[np.floating[Any]]
+Outcome = Literal["better", "worse", "no difference"]
+
+_SEED = 0
+_RECALL_AT = (5, 10, 50, 100)
+_NDCG_AT = 10
+
+
+class Difference(Frozen):
+    """A metric of one run minus the baseline run's, on the same test rows.
+
+    Attributes:
+        value: the difference; of errors (test_rmse, test_mae) below 0 is better.
+        low: of its interval; likewise `high`.
+        level: of the interval.
+        outcome: `no difference` where the interval holds 0.
+    """
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    level: float
+    outcome: Outcome
+
+
+class _Measure(NamedTuple):
+    """How a metric follows from the rows: the mean of this, or the root of it."""
+
+    of_rows: Callable[[TestRows], Floats]
+    root: bool = False
+
+
+def _hits(k: int) -> Callable[[TestRows], Floats]:
+    return lambda rows: (rows.measured[RANK] < k).astype(np.float64)  # NaN is a miss
+
+
+def _gains(rows: TestRows) -> Floats:
+    rank = rows.measured[RANK]
+    gains = 1 / np.log2(2 + np.where(rank < _NDCG_AT, rank, 0))
+    return np.where(rank < _NDCG_AT, gains, 0.0)
+
+
+def _errors(rows: TestRows) -> Floats:
+    return rows.measured[PREDICTION] - rows.measured[LABEL]
+
+
+_MEASURES: dict[str, _Measure] = {
+    **{f"recall_at_{k}": _Measure(_hits(k)) for k in reversed(_RECALL_AT)},
+    "ndcg_at_10": _Measure(_gains),
+    "test_rmse": _Measure(lambda rows: _errors(rows) ** 2, root=True),
+    "test_mae": _Measure(lambda rows: np.abs(_errors(rows))),
+}
+
+
+def differences(run: TestRows, baseline: TestRows, *, comparisons: int = 1) -> list[Difference]:
+    """Return the difference of every metric that both runs have, the primary ones first.
+
+    Args:
+        run: test rows of the run in question.
+        baseline: of the run that it is compared with; the same rows.
+        comparisons: how many runs are compared with this baseline. The intervals are widened so
+            that all of them hold together at the usual level (Bonferroni).
+    """
+    level = 1 - (1 - LEVEL) / comparisons
+    found = (
+        _difference(name, measure, run, baseline, level)
+        for name, measure in _MEASURES.items()
+        if _has(name, run) and _has(name, baseline)
+    )
+    return [difference for difference in found if difference is not None]
+
+
+def _has(metric: str, rows: TestRows) -> bool:
+    wanted = (LABEL, PREDICTION) if lower_is_better(metric) else (RANK,)
+    return all(name in rows.measured for name in wanted)
+
+
+def _difference(
+    name: str, measure: _Measure, run: TestRows, baseline: TestRows, level: float
+) -> Difference | None:
+    """Return one metric's difference; None where no row has it in both runs."""
+    values = np.stack([measure.of_rows(run), measure.of_rows(baseline)], axis=1)
+    known = np.isfinite(values).all(axis=1)  # rows without a target have no error
+    if not known.any():
+        return None
+    bounds = clustered_interval(
+        values[known],
+        run.buyer[known],
+        seed=_SEED,
+        statistic=_difference_of_roots if measure.root else _difference_of_means,
+        level=level,
+    )
+    return Difference(
+        metric=name,
+        value=bounds.value,
+        low=bounds.low,
+        high=bounds.high,
+        level=level,
+        outcome=_outcome(name, bounds.low, bounds.high),
+    )
+
+
+def _difference_of_means(means: Floats) -> Floats:
+    return means[..., 0] - means[..., 1]
+
+
+def _difference_of_roots(means: Floats) -> Floats:
+    return np.sqrt(means[..., 0]) - np.sqrt(means[..., 1])
+
+
+def _outcome(metric: str, low: float, high: float) -> Outcome:
+    if low <= 0 <= high:
+        return "no difference"
+    return "better" if (high < 0) == lower_is_better(metric) else "worse"

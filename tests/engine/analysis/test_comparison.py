@@ -1,0 +1,148 @@
+"""Comparing experiments through `Engine`: the table, the pairs, and what is refused."""
+
+import pytest
+
+from engine.api import Engine
+from engine.errors import InvalidInput, NotAllowed, NotFound
+from engine.workspace import Workspace
+from tests.engine.analysis.rows_files import rows_file
+from tests.engine.sample_plans import REQUEST, SamplePlanner
+from tests.engine.scripted_backend import ScriptedBackend, ended, metrics_of
+
+BUYERS = [i // 10 for i in range(600)]
+RANKS = [(37 * i) % 200 for i in range(600)]
+
+
+class Laboratory:
+    """An engine whose experiments end as a test says."""
+
+    def __init__(self, root):
+        self.backend = ScriptedBackend()
+        self.engine = Engine(
+            Workspace(root),
+            start_worker=False,
+            backends={"local": self.backend},
+            planner=SamplePlanner(),
+        )
+        self.service = self.engine._experiments
+
+    def completed(self, *, rows=None, metrics=None, **request):
+        number = self.engine.create(REQUEST.replace(**request)).number
+        uid = self.engine.get(number).uid
+        self.service.submit_quick_test(number)
+        self.backend.results[uid] = metrics or metrics_of()
+        self.backend.put(uid, ended("completed"))
+        self.service.poll_experiment_status(number)
+        if rows is not None:
+            self.backend.files[uid, "test_rows.parquet"] = rows
+        return number
+
+
+@pytest.fixture
+def laboratory(tmp_path):
+    (tmp_path / "config.toml").write_text("")
+    made = Laboratory(tmp_path)
+    yield made
+    made.engine.close()
+
+
+def row(comparison, key):
+    return next(row for s in comparison.sections for row in s.rows if row.key == key)
+
+
+def test_a_better_run_is_told_with_its_paired_interval(laboratory):
+    first = laboratory.completed(rows=rows_file(BUYERS, rank=RANKS))
+    better = laboratory.completed(
+        rows=rows_file(BUYERS, rank=[max(0, r - 30) for r in RANKS]),
+        metrics=metrics_of(recall=0.25),
+        learning_rate=0.05,
+    )
+    found = laboratory.engine.compare([first, better])
+    assert found.baseline == first
+    (pair,) = found.pairs
+    assert pair.primary.metric == "recall_at_100"
+    assert pair.primary.outcome == "better"
+    assert pair.verdict.startswith(f"#{better} is better than #{first}: Recall@100 +0.1")
+    assert found.against_baseline(better) is pair
+    assert found.against_baseline(first) is None
+    recall = row(found, "recall_at_100")
+    assert [cell.best for cell in recall.cells] == [False, True]
+    assert [cell.text for cell in recall.cells] == ["0.200 ±0.010", "0.250 ±0.010"]
+    assert row(found, "learning_rate").differs
+    assert not row(found, "buyer_tower").differs
+    assert row(found, "over_baseline").cells[0].text == "+33% (+20% to +47%, popularity)"
+
+
+def test_equal_runs_show_no_difference_and_say_what_cannot_be_excluded(laboratory):
+    rows = rows_file(BUYERS, rank=RANKS)
+    numbers = [laboratory.completed(rows=rows) for _ in range(2)]
+    (pair,) = laboratory.engine.compare(numbers).pairs
+    assert pair.primary.outcome == "no difference"
+    assert pair.verdict.startswith("No difference between #2 and #1 that these test rows can show")
+
+
+def test_every_pair_is_compared_those_with_the_baseline_first(laboratory):
+    rows = rows_file(BUYERS, rank=RANKS)
+    numbers = [laboratory.completed(rows=rows) for _ in range(4)]
+    found = laboratory.engine.compare(numbers, baseline=3)
+    assert [(p.number, p.against) for p in found.pairs] == [
+        (1, 3),
+        (2, 3),
+        (4, 3),
+        (2, 1),
+        (4, 1),
+        (4, 2),
+    ]
+    assert [p.primary.level for p in found.pairs] == [pytest.approx(1 - 0.05 / 3)] * 6
+
+
+def test_other_test_rows_are_no_basis_for_a_claim(laboratory):
+    first = laboratory.completed(rows=rows_file(BUYERS, rank=RANKS), sample_percent=10)
+    other = laboratory.completed(
+        rows=rows_file(BUYERS, key_offset=300, rank=RANKS), sample_percent=25
+    )
+    (pair,) = laboratory.engine.compare([first, other]).pairs
+    assert pair.differences == ()
+    assert pair.verdict == (
+        f"No claim about #{other} against #{first}: they were tested on other rows"
+        " (sample 25% against 10%; 300 of 600 test rows are common to both)."
+    )
+
+
+def test_models_without_a_common_metric_are_no_basis_either(laboratory):
+    first = laboratory.completed(rows=rows_file(BUYERS, rank=RANKS))
+    other = laboratory.completed(rows=rows_file(BUYERS, label=RANKS, prediction=RANKS))
+    (pair,) = laboratory.engine.compare([first, other]).pairs
+    assert "have no metric in common" in pair.verdict
+
+
+def test_rows_that_are_gone_or_damaged_are_told_and_the_table_is_shown(laboratory):
+    kept = laboratory.completed(rows=rows_file(BUYERS, rank=RANKS))
+    gone, damaged = laboratory.completed(), laboratory.completed(rows=b"PAR1 nothing PAR1")
+    found = laboratory.engine.compare([kept, gone, damaged])
+    assert "the test rows of #2 are not there any more" in found.against_baseline(gone).verdict
+    assert "of #3: The test rows cannot be read" in found.against_baseline(damaged).verdict
+    assert row(found, "took").cells[2].text == "1:00"
+
+
+def test_what_cannot_be_compared_is_refused(laboratory):
+    first = laboratory.completed(rows=rows_file(BUYERS, rank=RANKS))
+    waiting = laboratory.engine.create(REQUEST).number
+    for numbers, baseline, error, told in (
+        ([first], None, InvalidInput, "2 to 4 experiments"),
+        ([first] * 5, None, InvalidInput, "2 to 4 experiments"),
+        ([first, first], None, InvalidInput, "#1 is named twice"),
+        ([first, waiting], 9, InvalidInput, "The baseline #9"),
+        ([first, 99], None, NotFound, "no experiment #99"),
+        ([first, waiting], None, NotAllowed, "#2 has no result to compare: it is submitting"),
+    ):
+        with pytest.raises(error, match=told):
+            laboratory.engine.compare(numbers, baseline=baseline)
+
+
+def test_only_completed_experiments_are_selectable(laboratory):
+    laboratory.engine.create(REQUEST)
+    done = laboratory.completed()
+    found = laboratory.engine.selectable()
+    assert [item.number for item in found.items] == [done]
+    assert found.total == 1
