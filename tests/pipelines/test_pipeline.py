@@ -7,10 +7,17 @@ from types import SimpleNamespace
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from engine.spec.run_folder import TEST_ROWS, TRAINING_METRICS, TrainingMetrics
+from engine.spec.run_folder import (
+    HISTOGRAMS,
+    TEST_ROWS,
+    TRAINING_METRICS,
+    Histograms,
+    TrainingMetrics,
+)
 from tests.pipelines.grocery_spec import AGE, grocery_queries, grocery_spec
 from tests.sample_data import write_groceries
 
@@ -107,6 +114,31 @@ def test_vocabulary_sizes_are_the_distinct_tokens_of_train(run):
     text = ("household_id", AGE, "product_id", "department", "category", "nothing")
     assert run.metrics.vocabulary_sizes == {column: train[column].nunique() for column in text}
     assert run.metrics.vocabulary_sizes["nothing"] == 0
+
+
+def test_vocabulary_shares_follow_from_the_rows(run):
+    train = run.rows["train"]
+    held_out = pd.concat([run.rows["eval"], run.rows["test"]])
+    for column, found in run.metrics.vocabularies.items():
+        known = held_out[column].isin(train[column].dropna())
+        assert found.coverage == pytest.approx(known.mean())
+        values = held_out[column].notna().sum()
+        unknown = 1 - known.sum() / values if values else 0
+        assert found.oov_share == pytest.approx(unknown), column
+        assert found.missing_share == pytest.approx(train[column].isna().mean())
+
+
+def test_every_field_of_the_source_document_is_written(run):
+    written = json.loads((run.folder / TRAINING_METRICS).read_text())
+    expected = ("epochs", "loss", "gradient", "weight_stats", "gradient_stats", "final_metrics")
+    assert all(written[name] for name in (*expected, "params", "saved_at"))
+    assert written["available"] is True
+    epochs = len(run.metrics.epochs)
+    for stats in (*run.metrics.gradient_stats.values(), *run.metrics.weight_stats.values()):
+        assert {len(curve) for curve in stats.model_dump().values()} == {epochs}
+    histograms = Histograms.model_validate_json((run.folder / HISTOGRAMS).read_bytes())
+    assert histograms.epochs == run.metrics.epochs
+    assert set(histograms.towers) == {"query", "candidate"}
 
 
 def test_candidates_are_the_products_of_train(run):
