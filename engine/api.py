@@ -23,6 +23,7 @@ from engine.cards import CardPage, FilterChoices
 from engine.collect import collect
 from engine.errors import EnvironmentNotReady, NotFound
 from engine.experiments import ExperimentService, Planner
+from engine.insights import InsightService
 from engine.logs import component_logs
 from engine.planning import Plan, QuickTestRequest
 from engine.snapshots import (
@@ -34,8 +35,9 @@ from engine.snapshots import (
     WorkerStatus,
 )
 from engine.spec import ModelType
-from engine.spec.run_folder import TrainingMetrics
+from engine.spec.run_folder import Histograms, TrainingMetrics
 from engine.states import Status
+from engine.statistics import DatasetStatistics
 from engine.store import documents, experiments, open_database, overview, views
 from engine.store.insertion import WARNINGS
 from engine.store.models import ExperimentRow
@@ -86,6 +88,7 @@ class Engine:
             self._database, self._backends, self._planner, workspace.cache
         )
         self._training_cache = TrainingCacheService(self._database, self._backends)
+        self._insights = InsightService(self._database, self._backends)
         self._worker = WorkerProcess(workspace, self._database)
         self._starts_worker = start_worker
 
@@ -257,6 +260,38 @@ class Engine:
             NotFound: there is none with this number.
         """
         return self._training_cache.get_cached_history(number)
+
+    def statistics(self, number: int) -> DatasetStatistics:
+        """Return what was measured of an experiment's examples, and their schema.
+
+        Raises:
+            NotFound: there is none with this number, or it ended without.
+            NotAllowed: it hasn't measured them yet.
+            InvalidInput: the files are damaged.
+        """
+        return self._insights.statistics(number)
+
+    def histograms(self, number: int) -> Histograms:
+        """Return how weights and gradients were distributed, epoch by epoch.
+
+        Raises:
+            NotFound: there is none with this number, or it ended without.
+            NotAllowed: its Trainer hasn't ended yet.
+            InvalidInput: the file is damaged.
+        """
+        return self._insights.histograms(number)
+
+    def report(self, number: int) -> str:
+        """Return a page of HTML in one piece: result, curves, statistics and schema.
+
+        Raises:
+            NotFound: there is none with this number, or it has no statistics.
+            NotAllowed: it has no statistics yet.
+            InvalidInput: the files are damaged.
+        """
+        from engine.report import render_report
+
+        return render_report(self._detail(number), self.statistics(number), self.history(number))
 
     def logs(
         self, number: int, component: str | None = None, *, limit: int = 50

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import click
 
-from engine.cli import experiments, machine, runs, setup
+from engine.cli import experiments, insights, machine, runs, setup
 from engine.cli.definitions import definition_commands
 from engine.cli.group import Invocation, OpenApp, Towerlab, shared_options
 
@@ -18,6 +18,8 @@ _COMMANDS = (
     experiments.show,
     experiments.logs,
     experiments.history,
+    insights.statistics,
+    insights.histograms,
     experiments.cancel,
     runs.rerun,
     experiments.delete,

@@ -63,6 +63,10 @@ def test_final_history_has_the_structure_of_the_source_document(histories, backe
         "loss",
         "gradient_norms",
         "examples_per_second",
+        "epoch_metrics",
+        "weight_stats",
+        "gradient_stats",
+        "vocabularies",
         "final_metrics",
         "params",
     ]
