@@ -96,7 +96,7 @@ def _common(row: ExperimentRow) -> dict[str, Any]:
 
 def _params(row: ExperimentRow) -> ParamsView:
     split = {name: getattr(row, name) for name in Split.model_fields if name != "kind"}
-    names = set(ParamsView.model_fields) - {"split"}
+    names = set(ParamsView.model_fields) - {"split", "early_stopping"}
     return ParamsView.model_validate(
         {**{name: getattr(row, name) for name in names}, "split": {"kind": row.split, **split}}
     )
