@@ -1,5 +1,6 @@
 """What commands print about data, weights and gradients."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console, Group, RenderableType
@@ -60,7 +61,7 @@ def sparkline(counts: Sequence[float], *, to: Console) -> str:
     marks = _BLOCKS if encodable(_BLOCKS, to.encoding) else _ASCII
     highest = max(counts, default=0) or 1
     steps = len(marks) - 1
-    return "".join(marks[-(-count * steps // highest).__int__()] for count in counts)
+    return "".join(marks[math.ceil(count * steps / highest)] for count in counts)
 
 
 def _features(

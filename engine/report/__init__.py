@@ -6,9 +6,10 @@ nothing, so it can be mailed, archived and opened anywhere. Everything foreign o
 """
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from engine.formats import duration
+from engine.formats import duration, figure
 from engine.report.charts import Bar, Chart, bars, curves
 from engine.report.wording import label, moment, number, percent
 from engine.snapshots import BaselineView, ExperimentDetail, Metrics, TrainingHistory
@@ -45,6 +46,7 @@ def render_report(
         percent=percent,
         moment=moment,
         duration=duration,
+        figure=partial(figure, decimals=4),
         label=label,
     )
     return environment.get_template("report.html.jinja").render(
@@ -67,7 +69,7 @@ def _references(seen: ExperimentDetail) -> list[BaselineView]:
 
 def _result(seen: ExperimentDetail) -> list[dict[str, Any]]:
     """Return a row a metric: its name, the model's figure and those of the references."""
-    figures = {name: getattr(seen.metrics, name) for name in Metrics.model_fields}
+    metrics = {name: getattr(seen.metrics, name) for name in Metrics.model_fields}
     return [
         {
             "name": name,
@@ -75,7 +77,7 @@ def _result(seen: ExperimentDetail) -> list[dict[str, Any]]:
             "others": [getattr(other, name, None) for other in _references(seen)],
             "interval": seen.interval if seen.interval and seen.interval.metric == name else None,
         }
-        for name, value in figures.items()
+        for name, value in metrics.items()
         if value is not None
     ]
 

@@ -1,11 +1,11 @@
 """How figures read in a report."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 _LABELS = {"loss": "Loss", "auc_roc": "AUC-ROC"}
 _UPPER = {"rmse": "RMSE", "mae": "MAE", "auc": "AUC", "ndcg": "NDCG"}
 _LARGE = 1e15
-_YEAR_10000_MICROSECONDS = 253_402_300_800_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def number(value: float | None) -> str:
@@ -29,9 +29,10 @@ def moment(microseconds: float | None) -> str:
     """Return epoch microseconds as a date and time in UTC."""
     if microseconds is None:
         return "–"
-    if not 0 <= microseconds < _YEAR_10000_MICROSECONDS:
+    try:
+        return f"{_EPOCH + timedelta(microseconds=microseconds):%Y-%m-%d %H:%M}"
+    except OverflowError:
         return number(microseconds)
-    return f"{datetime.fromtimestamp(microseconds / 1e6, UTC):%Y-%m-%d %H:%M}"
 
 
 def label(metric: str) -> str:

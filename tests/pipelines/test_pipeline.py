@@ -18,6 +18,7 @@ from engine.spec.run_folder import (
     Histograms,
     TrainingMetrics,
 )
+from engine.statistics import read_statistics
 from tests.pipelines.grocery_spec import AGE, grocery_queries, grocery_spec
 from tests.sample_data import write_groceries
 
@@ -99,6 +100,35 @@ def test_every_row_is_trained_on_evaluated_or_tested(run):
 def test_statistics_and_schema_come_from_train_only(run):
     folders = {path.parent.name for path in outputs(run, "StatisticsGen", "statistics/*/*/*")}
     assert folders == {"Split-train"}
+
+
+def test_the_statistics_say_what_the_rows_of_train_are(run):
+    (file,) = outputs(run, "StatisticsGen", "statistics/*/Split-train/FeatureStats.pb")
+    (schema,) = outputs(run, "SchemaGen", "schema/*/schema.pbtxt")
+    found = read_statistics({"train": file.read_bytes()}, schema.read_bytes())
+    train = run.rows["train"]
+    assert found.splits["train"].rows == len(train)
+    features = {feature.name: feature for feature in found.splits["train"].features}
+    assert set(features) == {*train.columns} - {"row_key"}
+    for name, feature in features.items():
+        values = train[name].dropna()
+        assert feature.missing_share == pytest.approx(train[name].isna().mean()), name
+        if feature.categorical is not None:
+            counts = values.value_counts()
+            assert feature.categorical.unique == len(counts), name
+            top = {t.value: t.count for t in feature.categorical.top_values}
+            assert top == {value: counts[value] for value in top}, name
+            assert max(top.values(), default=0) == counts.max() or counts.empty
+        elif feature.numeric is not None:
+            numeric = feature.numeric
+            assert (numeric.minimum, numeric.maximum) == (values.min(), values.max()), name
+            assert numeric.mean == pytest.approx(values.mean())
+            assert numeric.std == pytest.approx(values.std(ddof=0), rel=1e-4)
+            assert sum(b.count for b in numeric.histogram) == pytest.approx(len(values), rel=1e-3)
+    required = {feature.name for feature in found.schema_features if feature.required}
+    assert required >= {"household_id", "product_id"}
+    departments = next(f for f in found.schema_features if f.name == "department")
+    assert set(departments.domain) == set(train["department"].dropna())
 
 
 def test_a_vocabulary_holds_the_tokens_of_train_by_frequency(run):
