@@ -16,15 +16,17 @@ from tensorflow_transform.analyzers import get_empy_vocabulary_dummy_value
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from engine.spec import ExperimentSpec
-from engine.spec.run_folder import Rows, TrainingMetrics
+from engine.spec.run_folder import Rows, TrainingMetrics, Vocabulary
 from pipelines.data import Examples, TowerInput, load_splits
+from pipelines.epoch_recorder import EpochRecorder
 from pipelines.evaluation import Candidates, Evaluation, candidates_of, evaluate_retrieval
 from pipelines.models.index import RetrievalIndex
 from pipelines.models.optimizers import optimizer
 from pipelines.models.retrieval import Batch, RetrievalModel
 from pipelines.models.towers import Tower
-from pipelines.recording import EpochRecorder, RunFolder
+from pipelines.recording import RunFolder
 from pipelines.tensors import all_tensors, safe_name
+from pipelines.vocabularies import vocabularies
 
 _EMBEDDING_BATCH = 8_192
 _log = logging.getLogger(__name__)
@@ -71,9 +73,17 @@ def run_fn(fn_args: FnArgs) -> None:
     )
     index.save(fn_args.serving_model_dir)
     folder.write_test_rows(evaluation.rows)
+    folder.write_histograms(recorder.histograms())
     rows = Rows(**{split: len(examples.product) for split, examples in splits.items()})
     folder.write_metrics(
-        _metrics(spec, recorder, evaluation, rows, len(candidates.ids), vocabulary_sizes)
+        _metrics(
+            spec,
+            recorder,
+            evaluation,
+            rows,
+            len(candidates.ids),
+            vocabularies(spec.features, splits, vocabulary_sizes),
+        )
     )
 
 
@@ -93,12 +103,14 @@ def fit(
     params = spec.params
     rows = len(train.product)
     steps = math.ceil(rows / params.batch_size)
+    sample = next(iter(_batches(train, candidates, params.batch_size, shuffle_seed=params.seed)))
     recorder = EpochRecorder(
         folder,
         {"query": model.query_tower, "candidate": model.candidate_tower},
         rows=rows,
         steps_per_epoch=steps,
         epochs=params.epochs,
+        gradients=lambda: model.gradients(sample),
     )
     model.compile(
         optimizer(spec.model.optimizer, params.learning_rate, batch_size=params.batch_size)
@@ -199,7 +211,7 @@ def _metrics(
     evaluation: Evaluation,
     rows: Rows,
     candidates: int,
-    vocabulary_sizes: dict[str, int],
+    known: dict[str, Vocabulary],
 ) -> TrainingMetrics:
     loss = recorder.loss()
     return TrainingMetrics(
@@ -207,6 +219,8 @@ def _metrics(
         loss=loss,
         gradient=recorder.gradient(),
         weight_stats=recorder.weights(),
+        gradient_stats=recorder.gradient_stats(),
+        epoch_metrics=recorder.epoch_metrics(),
         final_metrics={"loss": loss.train[-1], **evaluation.metrics},
         params={
             "epochs": spec.params.epochs,
@@ -222,6 +236,7 @@ def _metrics(
         rows=rows,
         candidates=candidates,
         **evaluation.shares._asdict(),
-        vocabulary_sizes=vocabulary_sizes,
+        vocabulary_sizes={column: found.size for column, found in known.items()},
+        vocabularies=known,
         saved_at=datetime.now(UTC),
     )

@@ -104,6 +104,10 @@ def history(invocation: Invocation, number: int) -> None:
         from engine.cli.views import history_table
 
         invocation.out.print(history_table(curves))
+        if curves.gradient_stats:
+            from engine.cli.insight_views import weights_table
+
+            invocation.out.print(weights_table(curves))
         if (ended := curves.epochs[-1] + 1) > len(curves.epochs):
             told = (
                 f"{len(curves.epochs)} of {ended:,} epochs: long runs keep every 5th and the last"

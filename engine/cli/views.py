@@ -20,6 +20,7 @@ from engine.cli.progress import component_result
 from engine.formats import age, clock, duration, figure
 from engine.snapshots import ExperimentDetail, ExperimentSummary, TowerView, TrainingHistory
 from engine.spec.run_folder import Interval
+from engine.text import safe_line
 
 _RECALLS = (100, 50, 10, 5)
 _ONE_LINE_WIDTH = 100
@@ -104,8 +105,10 @@ def failure_view(seen: ExperimentDetail) -> Group:
 
 
 def history_table(history: TrainingHistory) -> Table:
-    """Return a row an epoch: losses and gradient norms."""
+    """Return a row an epoch: losses, gradient norms, and what else was measured."""
+    measured = history.epoch_metrics
     headings = ("Epoch", "Loss", "Val loss", "Total loss", "Gradient", "buyer", "product")
+    headings = (*headings, *(safe_line(name, limit=40) for name in measured))
     made = table(headings, right=headings)
     norms = history.gradient_norms
     for i, epoch in enumerate(history.epochs):
@@ -117,6 +120,7 @@ def history_table(history: TrainingHistory) -> Table:
             figure(norms.total[i]),
             figure(norms.query[i]),
             figure(norms.candidate[i]),
+            *(figure(values[i]) for values in measured.values()),
         )
     return made
 

@@ -188,7 +188,10 @@ class WeightNorms(Frozen):
 
 
 class GradientStats(Frozen):
-    """What the elements of a tower's gradient were at the last step of each epoch."""
+    """What the elements of a tower's gradient on one fixed batch were at each epoch's end.
+
+    Of embedding tables they are those of the rows that the batch touches.
+    """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]

@@ -7,10 +7,13 @@ from typing import Any, TypedDict
 import pipelines.tf_environment  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
 # isort: split
+import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
+from numpy.typing import NDArray
 
 from engine.spec import ExperimentSpec
+from engine.spec.run_folder import TowerName
 from pipelines.data import TowerInput
 from pipelines.models.towers import Tower
 
@@ -102,6 +105,21 @@ class RetrievalModel(tfrs.Model):
         self._means["gradient_candidate"].update_state(candidate_norm)
         self._update_losses(inputs, loss, total_loss)
         return {name: mean.result() for name, mean in self._means.items()}
+
+    def gradients(self, inputs: Batch) -> dict[TowerName, list[NDArray[np.float32]]]:
+        """Return the gradient of the total loss on a batch, as in inference: nothing changes.
+
+        Duplicate ids are summed; of an embedding table only the touched rows are given.
+        """
+        with tf.GradientTape() as tape:
+            total_loss = self.compute_loss(inputs) + tf.add_n([tf.constant(0.0), *self.losses])
+        query = self.query_tower.trainable_variables
+        candidate = self.candidate_tower.trainable_variables
+        parts = [sum_duplicates(part) for part in tape.gradient(total_loss, query + candidate)]
+        values = [
+            (part.values if isinstance(part, tf.IndexedSlices) else part).numpy() for part in parts
+        ]
+        return {"query": values[: len(query)], "candidate": values[len(query) :]}
 
     def test_step(self, inputs: Batch) -> dict[str, tf.Tensor]:
         """Return the mean loss per example since the evaluation began."""
