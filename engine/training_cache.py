@@ -10,6 +10,8 @@ from engine.errors import InvalidInput
 from engine.lease import Lease
 from engine.snapshots import TrainingHistory
 from engine.spec.run_folder import (
+    KEPT_EVERY,
+    LONG_RUN_EPOCHS,
     EpochRecord,
     GradientNorms,
     GradientStats,
@@ -20,9 +22,6 @@ from engine.spec.run_folder import (
 from engine.store import Database, documents, experiments
 from engine.store.models import ExperimentRow
 
-LONG_RUN_EPOCHS = 20
-"""Runs of more epochs than this are thinned."""
-EVERY = 5
 MAX_BYTES = 1_000_000
 """A larger history is refused; a thinned one of 1,000 epochs takes about 30 kB."""
 
@@ -167,7 +166,7 @@ def kept_epochs(count: int, *, planned: int) -> list[int]:
     """Return which of `count` epochs are kept: all of a short run, else every 5th and the last."""
     if planned <= LONG_RUN_EPOCHS:
         return list(range(count))
-    return [i for i in range(count) if i % EVERY == 0 or i == count - 1]
+    return [i for i in range(count) if i % KEPT_EVERY == 0 or i == count - 1]
 
 
 def _pick(values: Sequence[_T], keep: Sequence[int]) -> tuple[_T, ...]:

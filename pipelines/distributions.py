@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.spec.run_folder import (
+    KEPT_EVERY,
+    LONG_RUN_EPOCHS,
     GradientStats,
     Histogram,
     Histograms,
@@ -24,15 +26,12 @@ from engine.spec.run_folder import (
 
 Values = Sequence[NDArray[np.floating[Any]]]
 
-LONG_RUN_EPOCHS = 20
-"""Runs of more epochs than this keep the first, every 5th and the last."""
-EVERY = 5
 MAX_BINS = 50
 _FINE_BITS = 11
 """The value furthest from 0 is at least 2^10 bins of its epoch's grid away, and at most 2^11."""
 _LOWEST_LEVEL = -40
 """Bins are at least 2^-40 wide: what is smaller is 0."""
-_TAIL = 0.001
+_TAIL = 0.005
 """Share of the values on either side that may share one wide bin."""
 
 
@@ -131,8 +130,8 @@ class GradientMoments:
         self._rows: list[tuple[float, float, float, float]] = []
 
     def add(self, gradient: Values) -> None:
-        """Note one epoch; a tower without a gradient has zeros."""
-        flat = np.concatenate([np.zeros(0), *(np.ravel(part) for part in gradient)])
+        """Note one epoch's finite elements; a tower without a gradient has zeros."""
+        flat = np.concatenate([np.zeros(0), *(_finite(part) for part in gradient)])
         flat = flat if flat.size else np.zeros(1)
         moments = (flat.mean(), flat.std(), flat.min(), flat.max())
         self._rows.append(tuple(float(value) for value in moments))  # pyright: ignore[reportArgumentType]
@@ -168,7 +167,7 @@ class Distributions:
             weights: by tower and layer.
             gradients: by tower.
         """
-        if self._is_long and self._epochs and self._epochs[-1] % EVERY:
+        if self._is_long and self._epochs and self._epochs[-1] % KEPT_EVERY:
             self._epochs.pop()
             for kept in self._counts.values():
                 kept.pop()

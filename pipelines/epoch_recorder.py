@@ -194,6 +194,7 @@ class EpochRecorder(tf.keras.callbacks.Callback):
             weights = [array for arrays in layers[tower].values() for array in arrays]
             l1 = sum(float(np.abs(w).sum(dtype=np.float64)) for w in weights)
             squares = sum(float(np.square(w, dtype=np.float64).sum()) for w in weights)
+            self._check(squares, "norm of the weights")
             norms.append((l1, math.sqrt(squares)))
         gradients = self._gradients() if self._gradients else {}
         for tower, moments in self._moments.items():

@@ -130,7 +130,7 @@ def test_gradient_statistics_are_over_all_elements_of_a_tower():
     """1, 2, 3 and -2: mean 1, variance (0 + 1 + 4 + 9) / 4."""
     moments = GradientMoments()
     moments.add([floats([1, 2]), np.array([[3.0], [-2.0]])])
-    moments.add([])
+    moments.add([floats(np.nan, 0)])
     stats = moments.stats()
     assert stats.mean == (1.0, 0.0)
     assert stats.std == (pytest.approx(3.5**0.5), 0.0)

@@ -86,6 +86,12 @@ def test_a_gradient_that_is_no_number_ends_the_run(tmp_path):
         recorder.on_epoch_end(0, {**LOGS, "gradient": math.inf})
 
 
+def test_weights_that_are_no_numbers_end_the_run(tmp_path):
+    recorder = recorder_of(tmp_path, {"query": dense(math.inf)})
+    with pytest.raises(RunFailure, match="norm of the weights was not a finite number in epoch 1"):
+        recorder.on_epoch_end(0, LOGS)
+
+
 def test_layers_are_named_within_their_tower():
     first, second = (tf.keras.layers.Dense(1, name=f"dense_{i}") for i in (7, 8))
     named = tf.keras.layers.Dense(1, name="age_2")
