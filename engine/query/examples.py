@@ -103,7 +103,8 @@ def example_queries(
     time = None if rows.timestamp is None else _column(rows.timestamp)
     row_key = exp.alias_(row_number(key.copy()), ROW_KEY, quoted=True)
     # Rows of equal keys are told apart by their other values, so that no order is left open.
-    others = [_column(alias) for alias in aliases if alias not in rows.row_key]
+    derived = {alias for alias in aliases if rows.columns[alias].history}
+    others = [_column(a) for a in aliases if a not in rows.row_key and a not in derived]
     queries: dict[SplitName, str] = {}
     for name in SPLITS:
         select = (
@@ -120,7 +121,14 @@ def example_queries(
 
 def example_columns(rows: DatasetRows, aliases: Sequence[str]) -> tuple[Column, ...]:
     """Return names and types of the examples' columns."""
-    named = [Column(name=alias, type=rows.columns[alias].sql_type) for alias in aliases]
+    named = [
+        Column(
+            name=alias,
+            type=rows.columns[alias].sql_type,
+            repeated=rows.columns[alias].form == "ids",
+        )
+        for alias in aliases
+    ]
     return (*named, Column(name=ROW_KEY, type="INT64"))
 
 

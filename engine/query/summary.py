@@ -1,4 +1,4 @@
-"""What a dataset holds, for people: its size, its period, and each of its columns; and its SQL."""
+"""What a dataset holds, for people: its size, its period, and each of its columns."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,6 @@ from engine.query.columns import Form, FormedColumn
 from engine.query.connection import fetch_one, open_duckdb, run
 from engine.query.measuring import Measurement
 from engine.query.preparation import prepare_rows
-from engine.query.rows import DatasetRows
 from engine.spec import Frozen, SqlType
 
 if TYPE_CHECKING:
@@ -104,13 +103,6 @@ def summarize(dataset: DatasetDefinition, *, root: Path) -> DatasetSummary:
         newest=_time(facts.newest),
         columns=tuple(columns),
     )
-
-
-def dataset_sql(dataset: DatasetDefinition, *, root: Path) -> str:
-    """Return the SQL of the filtered rows, formatted to be read; raises like `summarize`."""
-    with open_duckdb() as connection:
-        rows: DatasetRows = prepare_rows(connection, dataset, None, root).rows
-    return rows.formed(list(rows.columns)).where(rows.ids_are_known()).sql("duckdb", pretty=True)
 
 
 def _values(
