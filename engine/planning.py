@@ -252,7 +252,7 @@ def _column_warnings(features: "FeatureConfigDefinition", facts: "DataFacts") ->
     if target is None:
         return
     if facts.distinct[target] == 1 and target not in used:
-        yield f"The target {quoted(target)} holds one value only: there is nothing to learn from it."
+        yield f"The target {quoted(target)} holds one value only: there is nothing to learn."
     if missing := facts.rows - facts.values[target]:
         yield (
             f"{missing:,} of {facts.rows:,} rows have no number in the target {quoted(target)}: "
@@ -265,8 +265,8 @@ def leak_warnings(split: Split, features: FeatureConfig) -> Iterator[str]:
     histories = [f.column for f in (*features.buyer, *features.product) if f.data_type == "history"]
     if split.kind == "random" and histories:
         yield (
-            f"The split is random and {listed(map(quoted, dict.fromkeys(histories)))} lists earlier "
-            "rows: train rows list what is to be predicted in test. Choose a split by time."
+            f"The split is random and {listed(map(quoted, dict.fromkeys(histories)))} lists "
+            "earlier rows: train rows list what is to be predicted in test. Choose a split by time."
         )
 
 

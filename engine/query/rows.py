@@ -102,23 +102,25 @@ class DatasetRows:
             exp.alias_(self.columns[a].expression(self.dialect), a, quoted=True) for a in needed
         )
 
-    def keyed(self, aliases: Sequence[str]) -> exp.Select:
-        """Return the rows of `formed` that have ids, and as `key_name` the text of their key."""
-        found = self._with_histories(aliases)
+    def keyed(self, aliases: Sequence[str], *, buyers: Expr | None = None) -> exp.Select:
+        """Return the rows of `selected`, and as `key_name` the text of their key."""
+        found = self.selected(aliases, buyers=buyers)
         rows = found.subquery(exp.to_identifier("formed", quoted=True))
         return exp.select("*", exp.alias_(self.key(), self.key_name, quoted=True)).from_(rows)
 
-    def selected(self, aliases: Sequence[str]) -> exp.Select:
-        """Return the filtered rows that have ids, with these columns."""
-        return self._with_histories(aliases)
+    def selected(self, aliases: Sequence[str], *, buyers: Expr | None = None) -> exp.Select:
+        """Return the filtered rows that have ids, with these columns.
 
-    def _with_histories(self, aliases: Sequence[str]) -> exp.Select:
+        Args:
+            aliases: names of the columns.
+            buyers: a condition on the buyers' ids in the tables; other buyers are left out early.
+        """
         histories = {a: h for a in aliases if (h := self.columns[a].history)}
         if not histories or self.timestamp is None:
-            return self.formed(aliases).where(self.ids_are_known())
+            return self.formed(aliases).where(self.ids_are_known(), buyers)
         needed = tuple(dict.fromkeys((*aliases, self.buyer, self.timestamp, *self.row_key)))
         return with_histories(
-            self.formed(needed).where(self.ids_are_known()),
+            self.formed(needed).where(self.ids_are_known(), buyers),
             [alias for alias in needed if alias not in histories],
             {alias: history.last for alias, history in histories.items()},
             Occasion(buyer=self.buyer, time=self.timestamp),
