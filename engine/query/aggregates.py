@@ -1,6 +1,6 @@
 """Filters on products and customers: by their revenue, their rows, what was spent.
 
-Sums are decimals of six places, not floats: a sum of floats depends on the order of its rows, and
+Sums are of whole millionths, not of floats: a sum of floats depends on the order of its rows, and
 DuckDB and BigQuery would then keep different products.
 """
 
@@ -12,7 +12,8 @@ from sqlglot.expressions.core import Expr
 
 from engine.definitions.models import Filter
 
-_MONEY = "DECIMAL(35, 6)"
+_WHOLE = "DECIMAL(38, 0)"
+_MILLION = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,11 @@ def aggregate_condition(filter_: Filter, groups: Groups) -> Expr:
         return _among(groups, counted)
     if groups.revenue is None:
         raise ValueError("a filter by revenue needs the role revenue")
-    total = exp.func(
-        "COALESCE",
-        exp.Sum(this=exp.cast(groups.revenue.copy(), _MONEY)),
-        exp.cast(exp.convert(0), _MONEY),
-    )
+    millionths = exp.Mul(this=groups.revenue.copy(), expression=exp.convert(_MILLION))
+    whole = exp.cast(exp.Round(this=millionths), _WHOLE)
+    total = exp.func("COALESCE", exp.Sum(this=whole), exp.cast(exp.convert(0), _WHOLE))
     if filter_.min_spend is not None:
-        least = exp.cast(exp.Literal.string(f"{Decimal(repr(filter_.min_spend)):f}"), _MONEY)
+        least = exp.convert(int(Decimal(repr(filter_.min_spend)) * _MILLION))
         return _among(groups, _grouped(groups).having(exp.GTE(this=total, expression=least)))
     return _among(groups, _best(groups, total, filter_.top_percent or 100))
 

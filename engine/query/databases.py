@@ -28,7 +28,7 @@ SEPARATOR = "::"
 _SQLITE_MAGIC = b"SQLite format 3\0"
 _DUCKDB_MAGIC = b"DUCK"
 _DUCKDB_MAGIC_AT = 8
-_LOCK_SECONDS = 5
+LOCK_SECONDS = 5
 
 
 def is_database(path: Path) -> bool:
@@ -150,7 +150,7 @@ def _connect(path: Path, options: str) -> sqlite3.Connection:
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?{options}",
         uri=True,
-        timeout=_LOCK_SECONDS,
+        timeout=LOCK_SECONDS,
         isolation_level=None,
     )
 

@@ -40,14 +40,14 @@ def with_histories(
     """
     made = exp.select(*(_column(name, "rows") for name in plain)).from_(_named("rows"))
     for name, last in histories.items():
-        value: Expr = _column(name, f"past {name}")
+        value: Expr = _column(name, f"past_{name}")
         if dialect == "duckdb":
             value = exp.func("COALESCE", value, exp.cast(exp.Array(expressions=[]), "TEXT[]"))
         made = made.select(exp.alias_(value, name, quoted=True)).join(
-            _past(name, last, occasion, dialect).subquery(_quoted(f"past {name}")),
+            _past(name, last, occasion, dialect).subquery(_quoted(f"past_{name}")),
             on=exp.and_(
                 *(
-                    exp.EQ(this=_column(key, "rows"), expression=_column(key, f"past {name}"))
+                    exp.EQ(this=_column(key, "rows"), expression=_column(key, f"past_{name}"))
                     for key in (occasion.buyer, occasion.time)
                 )
             ),
