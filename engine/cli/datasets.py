@@ -95,12 +95,18 @@ def _print_summary(invocation: Invocation, summary: "DatasetSummary") -> None:
     for column in summary.columns:
         made.add_row(
             clipped(column.name),
-            foreign(column.type.lower() + ("[]" if column.repeated else "")),
+            foreign(_type(column)),
             _share(column.missing_share),
             f"{column.distinct:,}",
             clipped(_values(column)),
         )
     invocation.out.print(made)
+
+
+def _type(column: "ColumnSummary") -> str:
+    if isinstance(column.minimum, str):
+        return "time"
+    return column.type.lower() + ("[]" if column.repeated else "")
 
 
 def _share(share: float) -> str:
