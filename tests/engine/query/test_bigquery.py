@@ -161,7 +161,8 @@ def test_duckdb_chooses_what_the_specification_says(root: Path):
 def test_seconds_with_a_fraction_are_rounded_alike(tmp_path: Path):
     write_table(
         tmp_path / "t.parquet",
-        "SELECT 'u' AS user, 'i' AS item, unnest([1e9, -1e9 - 1e-7, 1.5e9 + 1e-7, 'nan'::DOUBLE]) AS at",
+        "SELECT 'u' AS user, 'i' AS item, "
+        "unnest([1e9, -1e9 - 1e-7, 1.5e9 + 1e-7, 'nan'::DOUBLE]) AS at",
     )
     wanted = dataset(
         tables={"t": "t.parquet"}, roles={"buyer": "user", "product": "item", "timestamp": "at"}
