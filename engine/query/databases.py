@@ -7,7 +7,7 @@ answers both, and is what the plan was made of. The copy of a newer state replac
 
 import os
 import sqlite3
-import tempfile
+import threading
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -107,13 +107,12 @@ def _require(path: Path, table: str, tables: list[str]) -> None:
 @contextmanager
 def _written(copy: Path) -> Generator[Path]:
     """Yield a path beside the copy that becomes the copy once everything is in it."""
-    handle, name = tempfile.mkstemp(dir=copy.parent, prefix=f"{copy.stem}.", suffix=".part")
-    os.close(handle)
+    part = copy.with_name(f"{copy.stem}.{os.getpid()}-{threading.get_ident()}.part")
     try:
-        yield Path(name)
-        Path(name).replace(copy)
+        yield part
+        part.replace(copy)
     finally:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
 
 
 @contextmanager
