@@ -54,6 +54,19 @@ _days = click.IntRange(min=1)
     "--backend", type=click.Choice(("local", "vertex")), default="local", show_default=True
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option(
+    "--early-stopping",
+    type=click.IntRange(1, 1000),
+    metavar="EPOCHS",
+    help="End after so many epochs without a better value, and keep the best.",
+)
+@click.option(
+    "--early-stopping-on",
+    type=click.Choice(("val_loss", "primary")),
+    default="val_loss",
+    show_default=True,
+)
+@click.option("--deterministic", is_flag=True, help="Equal seeds give equal results; slower.")
 @click.option("--name", default="", help="What to call the experiment.")
 @click.option("--description", default="")
 @click.option("--tag", "tags", multiple=True, help="May be repeated.")

@@ -10,6 +10,7 @@ from engine.definitions.models import (
     FeatureDefinition,
     Filter,
     Join,
+    RatingDefinition,
     Roles,
 )
 from engine.definitions.names import listed, quoted, suggestion
@@ -26,6 +27,7 @@ _TABLES: dict[str, type[BaseModel]] = {
     "buyer": FeatureDefinition,
     "product": FeatureDefinition,
     "retrieval": RetrievalSettings,
+    "rating": RatingDefinition,
     "dense": Dense,
     "dropout": Dropout,
     "batch_norm": BatchNorm,

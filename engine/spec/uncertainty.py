@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 RESAMPLES = 1_000
 LEVEL = 0.95
+_DRAWS_AT_ONCE = 1_000_000
 
 Floats = NDArray[np.floating[Any]]
 
@@ -48,15 +49,36 @@ def clustered_interval(
     of_means = statistic or _first
     _, cluster = np.unique(np.asarray(clusters), return_inverse=True)
     rows = np.bincount(cluster).astype(np.float64)
-    sums = np.stack([np.bincount(cluster, weights=column) for column in columns.T], axis=1)
-    rng = np.random.default_rng(seed)
-    means = np.empty((RESAMPLES, columns.shape[1]))
-    for resample in range(RESAMPLES):
-        drawn = rng.integers(len(rows), size=len(rows))
-        means[resample] = sums[drawn].sum(axis=0) / rows[drawn].sum()
+    sums = [np.bincount(cluster, weights=column) for column in columns.T]
+    totals = _resampled(np.stack([*sums, rows], axis=1, dtype=np.float64), seed)
+    means = totals[:, :-1] / totals[:, -1:]
     outside = (1 - LEVEL) / 2
     low, high = np.quantile(of_means(means), [outside, 1 - outside])
     return Bounds(float(of_means(columns.mean(axis=0))), float(low), float(high))
+
+
+def _resampled(clusters: Floats, seed: int) -> Floats:
+    """Return the sums over as many clusters as there are, drawn anew `RESAMPLES` times.
+
+    Args:
+        clusters: `[clusters, columns]`.
+        seed: of the draws.
+
+    Returns:
+        Sums `[RESAMPLES, columns] float64`.
+    """
+    number = len(clusters)
+    rng = np.random.default_rng(seed)
+    step = max(1, _DRAWS_AT_ONCE // number)
+    totals: list[Floats] = []
+    for start in range(0, RESAMPLES, step):
+        resamples = min(step, RESAMPLES - start)
+        drawn = rng.integers(number, size=(resamples, number))
+        drawn += number * np.arange(resamples)[:, None]
+        # How often each cluster was drawn: a matrix product then sums all columns at once.
+        times = np.bincount(drawn.ravel(), minlength=resamples * number)
+        totals.append(times.reshape(resamples, number).astype(np.float64) @ clusters)
+    return np.concatenate(totals)
 
 
 def _first(means: Floats) -> Floats:

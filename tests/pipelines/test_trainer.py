@@ -14,17 +14,17 @@ pytestmark = pytest.mark.pipeline
 tf = pytest.importorskip("tensorflow")
 
 from pipelines.errors import RunFailure  # noqa: E402
-from pipelines.evaluation import UNKNOWN, candidates_of, evaluate  # noqa: E402
-from pipelines.models.retrieval import RetrievalModel  # noqa: E402
+from pipelines.evaluation import UNKNOWN, candidates_of  # noqa: E402
+from pipelines.models.two_tower import TwoTowerModel  # noqa: E402
 from pipelines.recording import RunFolder  # noqa: E402
-from pipelines.trainer import fit  # noqa: E402
+from pipelines.training import fit  # noqa: E402
 
 
 def trained(folder, rows=50, **params):
     spec = small_spec(**params)
     train, validation = small_examples(rows), small_examples(10, seed=1, unknown=0.3)
     tf.keras.utils.set_random_seed(spec.params.seed)
-    model = RetrievalModel(spec, VOCABULARIES)
+    model = TwoTowerModel(spec, VOCABULARIES)
     return fit(model, spec, train, validation, candidates_of(train), RunFolder(str(folder)))
 
 
@@ -83,7 +83,7 @@ def test_a_loss_that_is_no_number_ends_the_run_at_once(tmp_path):
     spec = small_spec()
     train = small_examples(50)
     train.candidate.values[7] = math.nan
-    model = RetrievalModel(spec, VOCABULARIES)
+    model = TwoTowerModel(spec, VOCABULARIES)
     with pytest.raises(RunFailure, match="not a finite number in epoch 1") as failure:
         fit(model, spec, train, train, candidates_of(train), RunFolder(str(tmp_path)))
     assert "learning rate" in failure.value.hint
@@ -103,30 +103,6 @@ def test_candidates_have_the_features_of_their_latest_row():
     shares = candidates.probability_of(np.array([b"x", b"?"], object))
     np.testing.assert_allclose(shares, [1 / 2, 1 / 6])
     np.testing.assert_allclose(candidates.log_probability, np.log([1 / 2, 1 / 3, 1 / 6]), rtol=1e-6)
-
-
-def test_the_evaluation_counts_what_train_does_not_know():
-    train = small_examples(5)._replace(
-        buyer=np.array([b"a", b"a", b"b", b"b", b"c"], object),
-        product=np.array([b"x", b"x", b"x", b"y", b"z"], object),
-    )
-    test = small_examples(4)._replace(
-        buyer=np.array([b"a", b"b", b"new", b"c"], object),
-        product=np.array([b"x", b"z", b"y", b"?"], object),
-    )
-    queries = np.array([[1.0, 0], [0, 1], [1, 1], [1, 0]], np.float32)
-    vectors = np.array([[3.0, 0], [2, 0], [1, 9]], np.float32)  # x, y, z
-    candidates = candidates_of(train)
-    found = evaluate(queries, vectors, train=train, test=test, candidates=candidates, seed=0)
-    rows = found.rows.to_pydict()
-    assert rows["rank"] == [0, 0, 2, None]
-    assert rows["popularity_rank"] == [0, 1.5, 1.5, None]
-    assert rows["seen_in_train"] == [True, False, False, False]
-    assert rows["buyer"] == ["a", "b", "new", "c"]
-    assert (found.unknown_product_share, found.unknown_buyer_share) == (0.25, 0.25)
-    assert found.seen_in_train_share == 0.25
-    assert found.recalls["recall_at_100"] == found.interval.value == 0.75
-    assert found.baseline.difference.value == 0
 
 
 def test_a_run_folder_is_replaced_whole(tmp_path):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import bootstrap
 
 from engine.spec import uncertainty
 
@@ -17,6 +18,30 @@ def test_the_interval_equals_drawing_the_rows_of_whole_buyers():
     low, high = np.quantile(means, [0.025, 0.975])
     bounds = uncertainty.clustered_interval(values, buyers, seed=7)
     assert bounds == pytest.approx((values.mean(), low, high))
+
+
+def test_resamples_may_be_drawn_in_parts(monkeypatch):
+    rng = np.random.default_rng(2)
+    values, buyers = rng.random((90, 2)), rng.integers(0, 12, 90)
+    whole = uncertainty.clustered_interval(values, buyers, seed=7)
+    monkeypatch.setattr(uncertainty, "_DRAWS_AT_ONCE", 100)
+    assert uncertainty.clustered_interval(values, buyers, seed=7) == pytest.approx(whole)
+
+
+def test_the_interval_agrees_with_an_independent_bootstrap():
+    rng = np.random.default_rng(2)
+    buyers = rng.integers(0, 300, 4_000)
+    values = rng.random(4_000) + 0.3 * rng.random(300)[buyers]
+    sums, rows = np.bincount(buyers, weights=values), np.bincount(buyers)
+    expected = bootstrap(
+        (sums, rows),
+        lambda sums, rows, axis=-1: sums.sum(axis=axis) / rows.sum(axis=axis),
+        n_resamples=20_000, paired=True, method="percentile", random_state=0, batch=1_000,
+    ).confidence_interval  # fmt: skip
+    bounds = uncertainty.clustered_interval(values, buyers, seed=0)
+    width = expected.high - expected.low
+    assert bounds.low == pytest.approx(expected.low, abs=width / 15)
+    assert bounds.high == pytest.approx(expected.high, abs=width / 15)
 
 
 def test_alike_rows_of_a_buyer_widen_the_interval():

@@ -1,47 +1,12 @@
-"""Exact retrieval metrics: ranks over all candidates, recall, and intervals that resample buyers.
+"""Rankings that need no training: what is popular, and what the buyer had before.
 
-A rank is 0-based and counts ties half: candidates with a greater score, plus half of the others
-with an equal one. So a model that scores everything alike ranks in the middle, not first.
+They are measured on the same rows as the model and with the same mid-ranks. A test product that
+train doesn't have is no candidate: every ranking, the model's too, has NaN there, always a miss.
 """
 
-from collections.abc import Callable
-
 import numpy as np
-from numpy.typing import NDArray
 
-RECALL_AT = (5, 10, 50, 100)
-PRIMARY_K = 100
-UNKNOWN = -1
-"""In place of a candidate's index: a product that isn't among the candidates."""
-
-_SCORES_PER_BATCH = 16_000_000
-
-Floats = NDArray[np.floating]
-Ints = NDArray[np.integer]
-
-
-def candidate_ranks(scores: Callable[[slice], Floats], truth: Ints, candidates: int) -> Floats:
-    """Return the mid-rank of each row's true candidate among all candidates.
-
-    Args:
-        scores: gives the scores `[rows of the slice, candidates]` of some rows.
-        truth: index of each row's true candidate `[rows]`, `UNKNOWN` where it isn't one.
-        candidates: how many there are.
-
-    Returns:
-        Ranks `[rows] float64`, NaN where the true product is unknown.
-    """
-    ranks = np.full(len(truth), np.nan)
-    step = max(1, _SCORES_PER_BATCH // candidates)
-    for start in range(0, len(truth), step):
-        rows = slice(start, start + step)
-        known = truth[rows] != UNKNOWN
-        batch = scores(rows)[known]
-        own = batch[np.arange(len(batch)), truth[rows][known]][:, None]
-        greater = np.count_nonzero(batch > own, axis=1)
-        equal = np.count_nonzero(batch == own, axis=1)
-        ranks[rows][known] = greater + (equal - 1) / 2
-    return ranks
+from pipelines.metrics.ranks import UNKNOWN, Floats, Ints
 
 
 def popularity_ranks(counts: Ints, truth: Ints) -> Floats:
@@ -112,13 +77,3 @@ def _history_ranks(own: Ints, times: Ints, counts: Ints, truth: Ints, popular: F
     # Behind them: popularity, less the own products that popularity had placed above or level.
     moved = (own_count > count).sum(axis=1) + (own_count == count).sum(axis=1) / 2
     return np.where(had, within, len(own) + popular - moved)
-
-
-def hits(ranks: Floats, k: int) -> NDArray[np.bool_]:
-    """Return which rows have their true product among the first k; unknown products never do."""
-    return ranks < k
-
-
-def recalls(ranks: Floats) -> dict[str, float]:
-    """Return `recall_at_K` for every K of `RECALL_AT`: the share of rows that are hits."""
-    return {f"recall_at_{k}": float(np.mean(hits(ranks, k))) for k in RECALL_AT}
