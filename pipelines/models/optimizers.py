@@ -64,9 +64,9 @@ def optimizer(
                 epsilon=1e-7 / batch_size,
             )
         case "adam":
-            return LazyAdam(learning_rate)
+            return LazyAdam(learning_rate)  # pyright: ignore[reportCallIssue]
         case "adamw":
-            return LazyAdamW(learning_rate)
+            return LazyAdamW(learning_rate)  # pyright: ignore[reportCallIssue]
         case "sgd":
             return tf.keras.optimizers.SGD(learning_rate)
         case "rmsprop":

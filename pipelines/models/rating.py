@@ -53,6 +53,22 @@ def labels_of(label: NDArray[np.float32] | None, loss: RatingLoss) -> Labels:
     return Labels(float(known.mean(dtype=np.float64)), low, high)
 
 
+class RatingInput(NamedTuple):
+    """Pairs to rate.
+
+    Attributes:
+        query: buyers' embeddings `[batch, dim] float32`.
+        candidate: products' embeddings `[batch, dim] float32`.
+        buyer: vocabulary ids of the buyers `[batch] int32`.
+        product: likewise of the products.
+    """
+
+    query: tf.Tensor
+    candidate: tf.Tensor
+    buyer: tf.Tensor
+    product: tf.Tensor
+
+
 class Rating(tf.keras.layers.Layer):
     """From both embeddings to the raw output `[batch] float32`: the rating, or its logit."""
 
@@ -83,20 +99,14 @@ class Rating(tf.keras.layers.Layer):
             if settings.biases
         ]
 
-    def call(
-        self,
-        vectors: tuple[tf.Tensor, tf.Tensor],
-        ids: tuple[tf.Tensor, tf.Tensor],
-        training: bool = False,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def call(self, inputs: RatingInput, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the raw output, and the penalty on what it is made of (a scalar).
 
         Args:
-            vectors: embeddings of buyers and products, `[batch, dim]` each.
-            ids: vocabulary ids of buyers and products, `[batch] int32` each.
+            inputs: the pairs to rate.
             training: whether dropout and batch norm train.
         """
-        settings, (query, candidate) = self._settings, vectors
+        settings, query, candidate = self._settings, inputs.query, inputs.candidate
         output = tf.fill([tf.shape(query)[0]], 0.0) + self._start
         if settings.layers is not None:
             hidden = tf.concat([query, candidate, query * candidate], axis=1)
@@ -105,7 +115,7 @@ class Rating(tf.keras.layers.Layer):
             output += self._output(hidden)[:, 0]
         if settings.dot_product:
             output += tf.reduce_sum(query * candidate, axis=1)
-        biases = [table(own)[:, 0] for table, own in zip(self._biases, ids, strict=False)]
+        biases = [table(own)[:, 0] for table, own in zip(self._biases, inputs[2:], strict=False)]
         penalty = tf.constant(0.0)
         for bias in biases:
             output += bias

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engine.spec import ExperimentSpec, Feature
 from engine.spec.run_folder import TowerName
 from pipelines.data import TowerInput
-from pipelines.models.rating import Labels, Rating
+from pipelines.models.rating import Labels, Rating, RatingInput
 from pipelines.models.softmax import in_batch_softmax
 from pipelines.models.towers import Tower
 from pipelines.tensors import tower_tensors
@@ -124,16 +124,16 @@ class TwoTowerModel(tfrs.Model):
         buyer, product = (
             part.ids[:, column] for part, column in zip(inputs, self._id_columns, strict=True)
         )
-        return self.rating(vectors, (buyer, product), training=training)
+        return self.rating(RatingInput(*vectors, buyer, product), training=training)
 
     def compute_loss(self, inputs: Batch, training: bool = False) -> tf.Tensor:
         """Return the mean loss of a batch, without regularization."""
-        return self._weighted(self._losses(inputs, training)[0])
+        return self._weighted(self._task_losses(inputs, training)[0])
 
     def _weighted(self, losses: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return tf.add_n([self._weights[task] * loss for task, loss in losses.items()])
 
-    def _losses(self, inputs: Batch, training: bool) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    def _task_losses(self, inputs: Batch, training: bool) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """Return the mean loss of each task, and the penalties; note the errors of ratings."""
         penalty = tf.constant(0.0)
         query = self.query_tower(inputs["query"], training=training)
@@ -172,7 +172,7 @@ class TwoTowerModel(tfrs.Model):
             the global gradient norms of both towers and of each per step.
         """
         with tf.GradientTape() as tape:
-            losses, penalty = self._losses(inputs, training=True)
+            losses, penalty = self._task_losses(inputs, training=True)
             loss = self._weighted(losses)
             total_loss = loss + penalty
         parts = self.parts
@@ -195,7 +195,7 @@ class TwoTowerModel(tfrs.Model):
         Duplicate ids are summed; of an embedding table only the touched rows are given.
         """
         with tf.GradientTape() as tape:
-            losses, penalty = self._losses(inputs, training=False)
+            losses, penalty = self._task_losses(inputs, training=False)
             total_loss = self._weighted(losses) + penalty
         variables = [v for part in self.parts.values() for v in part.trainable_variables]
         found = [sum_duplicates(part) for part in tape.gradient(total_loss, variables)]
@@ -217,7 +217,7 @@ class TwoTowerModel(tfrs.Model):
 
     def test_step(self, inputs: Batch) -> dict[str, tf.Tensor]:
         """Return the means since the evaluation began."""
-        losses, _ = self._losses(inputs, training=False)
+        losses, _ = self._task_losses(inputs, training=False)
         loss = self._weighted(losses)
         self._update_losses(inputs, losses, loss, tf.constant(0.0))
         wanted = ("loss", "rmse", "retrieval_loss", "ranking_loss")
