@@ -23,7 +23,7 @@ number_argument = click.argument("number", type=click.IntRange(min=1))
 
 @click.command("list")
 @click.option("--status", type=click.Choice(_STATUSES))
-@click.option("--model-type", type=click.Choice(("retrieval",)))
+@click.option("--model-type", type=click.Choice(("retrieval", "ranking", "multitask")))
 @click.option("--dataset", metavar="D")
 @click.option("--feature-config", metavar="F")
 @click.option("--model-config", metavar="M")

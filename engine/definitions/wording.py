@@ -12,6 +12,7 @@ from engine.definitions.models import (
     Filter,
     History,
     Join,
+    RatingDefinition,
     Roles,
 )
 from engine.definitions.names import listed, quoted, suggestion
@@ -30,6 +31,7 @@ _TABLES: dict[str, type[BaseModel]] = {
     "buyer": FeatureDefinition,
     "product": FeatureDefinition,
     "retrieval": RetrievalSettings,
+    "rating": RatingDefinition,
     "dense": Dense,
     "dropout": Dropout,
     "batch_norm": BatchNorm,

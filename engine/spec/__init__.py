@@ -25,6 +25,7 @@ from engine.spec.features import (
 from engine.spec.model import (
     Activation,
     BatchNorm,
+    Combine,
     Dense,
     Dropout,
     Layer,
@@ -32,6 +33,8 @@ from engine.spec.model import (
     ModelConfig,
     ModelType,
     OptimizerName,
+    RatingLoss,
+    RatingSettings,
     RetrievalSettings,
     Tower,
 )
@@ -43,6 +46,7 @@ __all__ = [
     "Activation",
     "BatchNorm",
     "Column",
+    "Combine",
     "DataType",
     "Dense",
     "Dropout",
@@ -57,6 +61,8 @@ __all__ = [
     "ModelConfig",
     "ModelType",
     "OptimizerName",
+    "RatingLoss",
+    "RatingSettings",
     "RetrievalSettings",
     "SourceFile",
     "Split",

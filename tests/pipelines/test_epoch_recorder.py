@@ -15,9 +15,9 @@ tf = pytest.importorskip("tensorflow")
 from pipelines.epoch_recorder import EpochRecorder, weights_by_layer  # noqa: E402
 from pipelines.errors import RunFailure  # noqa: E402
 from pipelines.evaluation import candidates_of  # noqa: E402
-from pipelines.models.retrieval import RetrievalModel  # noqa: E402
+from pipelines.models.two_tower import TwoTowerModel  # noqa: E402
 from pipelines.recording import RunFolder  # noqa: E402
-from pipelines.trainer import fit  # noqa: E402
+from pipelines.training import fit  # noqa: E402
 
 LOGS = {
     "loss": 2.0,
@@ -104,7 +104,7 @@ def test_layers_are_named_within_their_tower():
 
 def test_the_gradient_of_a_batch_leaves_the_model_as_it_was_and_sums_duplicates():
     tf.keras.utils.set_random_seed(1)
-    model = RetrievalModel(small_spec(), VOCABULARIES)
+    model = TwoTowerModel(small_spec(), VOCABULARIES)
     examples = small_examples(16)
     batch = {
         "query": examples.query,
@@ -126,7 +126,7 @@ def test_the_gradient_of_a_batch_leaves_the_model_as_it_was_and_sums_duplicates(
 
 def test_a_training_leaves_histograms_of_all_its_epochs(tmp_path):
     spec, train = small_spec(epochs=2), small_examples(50)
-    model = RetrievalModel(spec, VOCABULARIES)
+    model = TwoTowerModel(spec, VOCABULARIES)
     folder = RunFolder(str(tmp_path))
     recorder = fit(model, spec, train, small_examples(10), candidates_of(train), folder)
     folder.write_histograms(recorder.histograms())
