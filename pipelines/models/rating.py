@@ -125,6 +125,7 @@ class Rating(tf.keras.layers.Layer):
             penalty += settings.embedding_l2 * tf.reduce_mean(squares)
         return output, penalty
 
+    @tf.autograph.experimental.do_not_convert
     def losses_of(self, label: tf.Tensor, raw: tf.Tensor) -> tf.Tensor:
         """Return each row's loss `[batch] float32`."""
         match self._settings.loss:

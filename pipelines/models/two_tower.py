@@ -89,9 +89,11 @@ class TwoTowerModel(tfrs.Model):
         names = ["loss", "total_loss", "gradient", "gradient_query", "gradient_candidate"]
         if model.type == "multitask":
             names += ["retrieval_loss", "ranking_loss"]
-        self._means: dict[str, Any] = {name: tf.keras.metrics.Mean(name=name) for name in names}
+        means: dict[str, Any] = {name: tf.keras.metrics.Mean(name=name) for name in names}
         if self.rating is not None:
-            self._means["rmse"] = tf.keras.metrics.RootMeanSquaredError(name="rmse")
+            means["rmse"] = tf.keras.metrics.RootMeanSquaredError(name="rmse")
+        # Keras resets what is there when the attribute is set, and nothing that comes later.
+        self._means = means
 
     @property
     def retrieves(self) -> bool:
