@@ -110,6 +110,8 @@ def test_the_gradient_of_a_batch_leaves_the_model_as_it_was_and_sums_duplicates(
         "query": examples.query,
         "candidate": examples.candidate,
         "probability": np.full(16, 0.1, np.float32),
+        "product": examples.candidate.ids[:, 1],
+        "label": np.full(16, np.nan, np.float32),
     }
     with tf.GradientTape() as tape:
         loss = model.compute_loss(batch)

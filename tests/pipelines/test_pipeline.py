@@ -299,7 +299,7 @@ def test_an_empty_split_fails_with_its_name(run):
 
 
 def test_inputs_of_any_name_stay_apart():
-    from pipelines.models.index import input_names
+    from pipelines.models.serving import input_names
 
     columns = ["a b", "a-b", "a_b", "7", "_x", "a"]
     names = input_names(columns)
