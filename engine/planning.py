@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from engine.query.rows import DatasetRows
 
 _UNKNOWN_BUYERS_TOLD = 0.3
-_COLD_PRODUCTS_TOLD = 0.1
+_COLD_PRODUCTS_TOLD = 0.3
 _TEST_ROWS_TOLD = 400
 """With fewer test rows, the 95% interval of a share is wider than about ±0.05."""
 _EARLIEST_USUAL_MICROSECONDS = 10 * 365 * 86_400_000_000
