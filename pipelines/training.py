@@ -65,7 +65,12 @@ def fit(
         stopping = _KeepBest(params.early_stopping, recall if on_recall else None, model.retrieves)
         callbacks = [stopping, recorder]
     model.compile(
-        optimizer(spec.model.optimizer, params.learning_rate, batch_size=params.batch_size)
+        optimizer(
+            spec.model.optimizer,
+            params.learning_rate,
+            batch_size=params.batch_size,
+            row_wise=spec.model.row_wise,
+        )
     )
     _log.info("training on %d rows in %d steps an epoch", rows, steps)
     model.fit(

@@ -266,6 +266,8 @@ def check_features_against(
 def check_model(model: ModelConfigDefinition) -> Iterator[Finding]:
     """Find a model with both a preset and layers, or with neither, and settings of another type."""
     yield from _check_type(model)
+    if model.row_wise and model.optimizer not in ("adam", "adamw"):
+        yield ("row_wise",), f"goes with adam and adamw, not with {model.optimizer}"
     towers = {"buyer_tower": model.buyer_tower, "product_tower": model.product_tower}
     given = [key for key, layers in towers.items() if layers is not None]
     if model.combine == "sum":

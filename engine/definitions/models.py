@@ -245,6 +245,7 @@ class ModelConfigDefinition(Definition):
     """A two-tower model: a preset, or layers of one's own for both towers.
 
     Attributes:
+        row_wise: of adam and adamw: move only the embedding rows that a batch has.
         combine: with `sum` the towers need no layers, and only ones that keep the width.
         output_dim: width of both output embeddings; None takes the preset's.
         batch_size: examples a training step; None lets the data decide.
@@ -257,6 +258,7 @@ class ModelConfigDefinition(Definition):
     product_tower: tuple[Layer, ...] | None = None
     output_dim: int | None = Field(default=None, gt=0, le=4096)
     optimizer: OptimizerName = "adam"
+    row_wise: bool = False
     learning_rate: float = Field(default=0.003, ge=LEAST_LEARNING_RATE, le=1)
     batch_size: int | None = Field(default=None, gt=0, le=65_536)
     retrieval: RetrievalSettings = RetrievalSettings()
@@ -269,7 +271,7 @@ class ModelConfigDefinition(Definition):
         """Hash as in the base class; what was added later counts only where it is used."""
         value = self.model_dump(mode="json", exclude={"name", "description"})
         first = type(self)(name=self.name, type="retrieval").model_dump(mode="json")
-        for key in ("combine", "rating", "retrieval_weight", "ranking_weight"):
+        for key in ("combine", "row_wise", "rating", "retrieval_weight", "ranking_weight"):
             if value[key] == first[key]:
                 del value[key]
         settings, defaults = value["retrieval"], first["retrieval"]

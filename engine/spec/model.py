@@ -129,6 +129,7 @@ class ModelConfig(Frozen):
         rating: None for retrieval models.
         retrieval_weight: of the retrieval loss in a multitask model.
         ranking_weight: of the rating loss in a multitask model.
+        row_wise: whether adam and adamw move only the embedding rows that a batch has.
         batch_size: None where the data decides.
     """
 
@@ -144,6 +145,7 @@ class ModelConfig(Frozen):
     retrieval_weight: float = Field(default=1.0, ge=0, le=1000)
     ranking_weight: float = Field(default=1.0, ge=0, le=1000)
     optimizer: OptimizerName = "adam"
+    row_wise: bool = False
     learning_rate: float = Field(gt=0, le=1)
     batch_size: int | None = Field(default=None, gt=0, le=65_536)
 

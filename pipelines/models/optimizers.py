@@ -48,9 +48,13 @@ class LazyAdamW(_LazyRows, tf.keras.optimizers.AdamW):
 
 
 def optimizer(
-    name: OptimizerName, learning_rate: float, *, batch_size: int
+    name: OptimizerName, learning_rate: float, *, batch_size: int, row_wise: bool = False
 ) -> tf.keras.optimizers.Optimizer:
     """Return a Keras optimizer.
+
+    With `row_wise`, Adam and AdamW move only those rows of an embedding table that a batch has.
+    That is several times faster on large tables, and not the same: at equal learning rates a rare
+    row moves less.
 
     Adagrad divides by the root of the accumulated squared gradients, so the scale of the loss would
     not matter but for where the accumulator starts. Our loss is a mean over the batch: with the
@@ -64,9 +68,11 @@ def optimizer(
                 epsilon=1e-7 / batch_size,
             )
         case "adam":
-            return LazyAdam(learning_rate)  # pyright: ignore[reportCallIssue]
+            kind = LazyAdam if row_wise else tf.keras.optimizers.Adam
+            return kind(learning_rate)  # pyright: ignore[reportCallIssue]
         case "adamw":
-            return LazyAdamW(learning_rate)  # pyright: ignore[reportCallIssue]
+            kind = LazyAdamW if row_wise else tf.keras.optimizers.AdamW
+            return kind(learning_rate)  # pyright: ignore[reportCallIssue]
         case "sgd":
             return tf.keras.optimizers.SGD(learning_rate)
         case "rmsprop":

@@ -204,9 +204,9 @@ def test_a_score_is_the_product_and_the_weighted_prior(weight, prior):
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw"])
-def test_adam_moves_only_the_rows_of_the_batch(name):
+def test_row_wise_adam_moves_only_the_rows_of_the_batch(name):
     table = tf.Variable([[1.0], [2.0], [3.0]])
-    adam = optimizer(name, 0.1, batch_size=1)
+    adam = optimizer(name, 0.1, batch_size=1, row_wise=True)
     adam.weight_decay = None
     for gradient, row in ((0.5, 1), (0.25, 2), (1.0, 1)):
         slices = tf.IndexedSlices(tf.constant([[gradient]]), tf.constant([row]), [3, 1])
@@ -221,3 +221,14 @@ def test_adam_moves_only_the_rows_of_the_batch(name):
     second = scale * 0.1 * 0.25 / (math.sqrt(0.001) * 0.25 + 1e-7)
     expected = [[1], [2 - first - third], [3 - second]]
     np.testing.assert_allclose(table.numpy(), expected, rtol=1e-5)
+
+
+def test_plain_adam_moves_rows_that_had_a_gradient_before_as_keras_does():
+    own, keras = tf.Variable([[1.0], [2.0]]), tf.Variable([[1.0], [2.0]])
+    plain, reference = optimizer("adam", 0.1, batch_size=1), tf.keras.optimizers.Adam(0.1)
+    for gradient, row in ((0.5, 1), (0.25, 0)):
+        slices = tf.IndexedSlices(tf.constant([[gradient]]), tf.constant([row]), [2, 1])
+        plain.apply_gradients([(slices, own)])
+        reference.apply_gradients([(slices, keras)])
+    np.testing.assert_array_equal(own.numpy(), keras.numpy())
+    assert own.numpy()[1, 0] < 1.9 - 1e-3  # the second step moved row 1 on
