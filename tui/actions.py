@@ -10,7 +10,9 @@ from typing import Final, Literal
 
 from textual.binding import Binding
 
-Group = Literal["Move", "Experiments", "Filter", "Wizard", "Pipeline", "Training", "Everywhere"]
+Group = Literal[
+    "Move", "Experiments", "Filter", "Wizard", "Pipeline", "Data", "Training", "Everywhere"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,16 @@ _ALL: Final = (
         footer=True,
     ),
     Action("copy_line", ("y",), "copy", "Copy the log line", "Pipeline"),
+    Action("next_split", ("s",), "split", "Statistics of the next split", "Data", footer=True),
+    Action(
+        "export_report",
+        ("e",),
+        "report",
+        "Write result, curves and statistics as an HTML file into the workspace",
+        "Data",
+        footer=True,
+        writes=True,
+    ),
     Action("log_scale", ("L",), "log scale", "Logarithmic loss axis", "Training", footer=True),
     Action("next_chart", ("c",), "chart", "Next chart (small terminals)", "Training"),
     Action(
