@@ -11,7 +11,15 @@ from typing import Final, Literal
 from textual.binding import Binding
 
 Group = Literal[
-    "Move", "Experiments", "Filter", "Wizard", "Pipeline", "Data", "Training", "Everywhere"
+    "Move",
+    "Experiments",
+    "Filter",
+    "Wizard",
+    "Pipeline",
+    "Data",
+    "Training",
+    "Compare",
+    "Everywhere",
 ]
 
 
@@ -110,6 +118,36 @@ _ALL: Final = (
         writes=True,
     ),
     Action("copy", ("y",), "copy", "Copy the command that shows it", "Experiments"),
+    Action("mark", ("space",), "mark", "Mark or unmark for comparing, up to 4", "Experiments"),
+    Action(
+        "compare", ("c",), "compare", "Compare the marked experiments", "Experiments", footer=True
+    ),
+    # Comparison
+    Action(
+        "differences",
+        ("D",),
+        "differences",
+        "Only what differs, or all rows",
+        "Compare",
+        footer=True,
+    ),
+    Action(
+        "next_baseline",
+        ("b",),
+        "baseline",
+        "Compare with the next experiment instead",
+        "Compare",
+        footer=True,
+    ),
+    Action(
+        "export_comparison",
+        ("e",),
+        "export",
+        "Write the comparison as Markdown, CSV or JSON into the workspace",
+        "Compare",
+        footer=True,
+        writes=True,
+    ),
     # Filter
     Action("filter", ("slash",), "filter", "Search and filter", "Filter", footer=True),
     Action("clear_filter", ("ctrl+l",), "clear", "Clear search and filters", "Filter"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         SchemaFeature,
     )
 
-_TYPE, _MISSING, _UNIQUE = 7, 9, 10
+_TYPE, _MISSING, _UNIQUE = 7, 8, 9
 _LEAST_NAME, _MOST_NAME = 12, 28
 _LABEL, _COUNT = 20, 18
 _MUCH_MISSING = 0.5
@@ -41,7 +41,7 @@ def heading(width: int) -> Content:
     """Return the names of the columns."""
     name = _name_width(width)
     head = f"  {'column':<{name}}{'type':<{_TYPE}}{'missing':>{_MISSING}}{'unique':>{_UNIQUE}}"
-    return Content.styled(f"{head}  min / mean / max, or most frequent", MUTED)
+    return Content.styled(f"{head}  min / mean / max or top", MUTED)
 
 
 def feature_row(feature: "FeatureStatistics", width: int, look: Look, *, chosen: bool) -> Content:
@@ -107,6 +107,8 @@ def _name_width(width: int) -> int:
 def _in_short(feature: "FeatureStatistics") -> str:
     if feature.numeric is not None:
         found = (feature.numeric.minimum, feature.numeric.mean, feature.numeric.maximum)
+        if feature.type == "time":
+            found = found[::2]
         return " / ".join(value_text(feature, value) for value in found)
     if feature.categorical is not None and feature.categorical.top_values:
         top = feature.categorical.top_values[0]
