@@ -42,11 +42,13 @@ class Frame:
         width: cells of a line.
         selected: whether the cursor is on it.
         now: for ages and elapsed times.
+        marked: whether it is marked for comparing.
     """
 
     width: int
     selected: bool
     now: datetime
+    marked: bool = False
 
     @property
     def wide(self) -> bool:
@@ -57,8 +59,10 @@ class Frame:
 def card_lines(card: Card, frame: Frame, look: Look) -> list[Content]:
     """Return the two or three lines of a card."""
     lines = _wide(card, frame, look) if frame.wide else _narrow(card, frame, look)
-    mark = (look.draw("▌"), ACCENT) if frame.selected else (" ", "")
-    return [Content.assemble(mark, *line) for line in lines]
+    bar = (look.draw("▌"), ACCENT) if frame.selected else (" ", "")
+    first = (look.draw("●"), f"{BOLD} {ACCENT}") if frame.marked else bar
+    bars = [first, *[bar] * (len(lines) - 1)]
+    return [Content.assemble(bar, *line) for bar, line in zip(bars, lines, strict=True)]
 
 
 def card_height(width: int) -> int:

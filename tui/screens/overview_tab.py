@@ -200,9 +200,10 @@ def _run(seen: "ExperimentDetail", width: int) -> list[Content]:
     if seen.seen_in_train is not None:
         shares = seen.seen_in_train
         told = (
-            f"pairs {shares.pairs:.0%}, buyers {shares.buyers:.0%}, products {shares.products:.0%}"
+            f"{shares.pairs:.0%} of pairs, {shares.buyers:.0%} of buyers,"
+            f" {shares.products:.0%} of products"
         )
-        rows += _long_row("test in train", told, "", width)
+        rows += _long_row("seen in train", told, "", width)
         rows.append(_row("candidates", f"{shares.candidates:,} products"))
     rows.append(_row("created", clock(seen.created_at)))
     if seen.duration_seconds is not None:
