@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     from engine.analysis.comparison import Comparison
     from engine.definitions import Definitions
     from engine.previews import FeaturesPreview, ModelPreview
+    from engine.query.summary import DatasetSummary
+    from engine.query.types import Dialect
+    from engine.spec import SplitName
 
 _log = logging.getLogger(__name__)
 
@@ -386,6 +389,44 @@ class Engine:
         from engine.previews import preview_model
 
         return preview_model(name, features, self.definitions())
+
+    def dataset_summary(self, name: str) -> "DatasetSummary":
+        """Return what a dataset holds, read as it is now.
+
+        Takes about a second for 1.5 million rows.
+
+        Raises:
+            NotFound: a name that isn't defined.
+            InvalidInput: the definition or the data is wrong.
+        """
+        from engine.definitions.misfits import placed
+        from engine.query.summary import summarize
+
+        definitions = self.definitions()
+        with placed(definitions):
+            return summarize(definitions.dataset(name), root=self.workspace.root)
+
+    def dataset_sql(
+        self, name: str, *, dialect: "Dialect" = "duckdb", split: "SplitName | None" = None
+    ) -> str:
+        """Return the SQL of a dataset's filtered rows, or of one of its splits.
+
+        Args:
+            name: of the dataset.
+            dialect: "duckdb", or "bigquery" with the types of the local files.
+            split: of the random split of all rows; the filtered rows when None.
+
+        Raises:
+            NotFound: a name that isn't defined.
+            InvalidInput: the definition or the data is wrong.
+        """
+        from engine.definitions.misfits import placed
+        from engine.query.statement import dataset_sql
+
+        definitions = self.definitions()
+        with placed(definitions):
+            dataset = definitions.dataset(name)
+            return dataset_sql(dataset, root=self.workspace.root, dialect=dialect, split=split)
 
     def worker_status(self) -> WorkerStatus:
         """Return who looks after the experiments."""

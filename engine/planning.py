@@ -14,6 +14,7 @@ from engine.spec import (
     FeatureConfig,
     Frozen,
     ModelConfig,
+    Split,
     TrainingParams,
 )
 from engine.spec.run_folder import Rows
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
     )
     from engine.definitions.snapshot import Kind
     from engine.parameters import Chosen
-    from engine.query.measuring import DataFacts
+    from engine.query.measuring import DataFacts, JoinGrowth
     from engine.query.rows import DatasetRows
 
 _UNKNOWN_BUYERS_TOLD = 0.3
+_COLD_PRODUCTS_TOLD = 0.1
 _TEST_ROWS_TOLD = 400
 """With fewer test rows, the 95% interval of a share is wider than about ±0.05."""
 _EARLIEST_USUAL_MICROSECONDS = 10 * 365 * 86_400_000_000
@@ -126,6 +128,7 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
         check_primaries(dataset, features)
         measurement, resolved_features = measure_features(connection, rows, features)
         chosen = choose_selection(request, rows, measurement)
+        cold = measurement.cold_product_rows(chosen.selection)
         repeating = repeating_joins(connection, rows)
     params, warnings = training_params(request, resolved_model, chosen)
     aliases = needed_columns(rows, features)
@@ -140,6 +143,7 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
             product=rows.product,
             timestamp=rows.timestamp,
             fingerprint=prepared.fingerprint,
+            files=prepared.files,
         ),
         features=resolved_features,
         model=resolved_model,
@@ -158,7 +162,9 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
         warnings=(
             *_stale(request, features.dataset, definitions),
             *_data_warnings(rows, measurement.facts, repeating),
-            *_split_warnings(chosen),
+            *_column_warnings(features, measurement.facts),
+            *_split_warnings(chosen, cold),
+            *leak_warnings(params.split, resolved_features),
             *warnings,
         ),
     )
@@ -221,13 +227,14 @@ def _stale(request: QuickTestRequest, dataset: str, definitions: "Definitions") 
             yield f"The last valid version of {quoted(name)} is used: {problem}"
 
 
-def _data_warnings(rows: "DatasetRows", facts: "DataFacts", repeating: list[str]) -> Iterator[str]:
+def _data_warnings(
+    rows: "DatasetRows", facts: "DataFacts", repeating: "list[JoinGrowth]"
+) -> Iterator[str]:
     if facts.left_out:
         yield facts.left_out
     if facts.without_time:
         yield f"{facts.without_time:,} of {facts.rows:,} rows have no timestamp."
-    for table in repeating:
-        yield (f"Table {quoted(table)} has several rows of the same key: joining it repeats rows.")
+    yield from map(str, repeating)
     if facts.newest is not None and facts.newest < _EARLIEST_USUAL_MICROSECONDS:
         newest = datetime.fromtimestamp(facts.newest / 1e6, tz=UTC)
         yield (
@@ -236,10 +243,42 @@ def _data_warnings(rows: "DatasetRows", facts: "DataFacts", repeating: list[str]
         )
 
 
-def _split_warnings(chosen: "Chosen") -> Iterator[str]:
+def _column_warnings(features: "FeatureConfigDefinition", facts: "DataFacts") -> Iterator[str]:
+    used = dict.fromkeys(f.column for f in (*features.buyer, *features.product) if not f.primary)
+    for column in used:
+        if facts.distinct[column] == 1:
+            yield f"Column {quoted(column)} holds one value only: it tells no rows apart."
+    target = features.target
+    if target is None:
+        return
+    if facts.distinct[target] == 1 and target not in used:
+        yield f"The target {quoted(target)} holds one value only: there is nothing to learn."
+    if missing := facts.rows - facts.values[target]:
+        yield (
+            f"{missing:,} of {facts.rows:,} rows have no number in the target {quoted(target)}: "
+            "ranking losses leave them out."
+        )
+
+
+def leak_warnings(split: Split, features: FeatureConfig) -> Iterator[str]:
+    """Say where a random split lets the future into training: a later row's history holds it."""
+    histories = [f.column for f in (*features.buyer, *features.product) if f.data_type == "history"]
+    if split.kind == "random" and histories:
+        yield (
+            f"The split is random and {listed(map(quoted, dict.fromkeys(histories)))} lists "
+            "earlier rows: train rows list what is to be predicted in test. Choose a split by time."
+        )
+
+
+def _split_warnings(chosen: "Chosen", cold_product_rows: int) -> Iterator[str]:
     test = chosen.facts.rows["test"]
     unknown = chosen.facts.unknown_buyer_rows / test
     if unknown > _UNKNOWN_BUYERS_TOLD:
         yield f"{unknown:.0%} of the test rows are of buyers who are not in train."
+    if cold_product_rows / test > _COLD_PRODUCTS_TOLD:
+        yield (
+            f"{cold_product_rows / test:.0%} of the test rows are of products that are not in "
+            "train: retrieval can't find them."
+        )
     if test < _TEST_ROWS_TOLD:
         yield f"Only {test:,} test rows: differences between results will hardly mean anything."

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.cli.datasets import add_data_commands
 from engine.cli.group import Invocation, shared_options
 from engine.errors import InvalidInput
 
@@ -50,6 +51,8 @@ def definition_commands(kind: "Kind") -> click.Group:
         return _validate(invocation, kind, name, _definitions(invocation))
 
     del list_, show, validate  # the group holds them
+    if kind == "datasets":
+        add_data_commands(group)
     return group
 
 

@@ -39,13 +39,15 @@ def check_dataset(dataset: DatasetDefinition) -> Iterator[Finding]:
             yield ("tables", name), "the name of a table must be printable text without a dot"
         if not path or not path.isprintable():
             yield ("tables", name), "must be the path of a file"
+        elif "::" in path and not all(path.rpartition("::")[::2]):
+            yield ("tables", name), "must be a database and a table, as shop.sqlite::orders"
     yield from _check_joins(dataset)
     yield from _check_columns(dataset)
     yield from _check_roles(dataset)
+    yield from _check_histories(dataset)
+    yield from _check_bigquery(dataset)
     for i, condition in enumerate(dataset.filters):
-        if dataset.columns and condition.column not in dataset.columns:
-            yield ("filters", i, "column"), _unknown_column(condition.column, dataset.columns)
-        for path, reason in _check_filter(condition):
+        for path, reason in _check_filter(condition, dataset):
             yield ("filters", i, *path), reason
 
 
@@ -113,7 +115,67 @@ def _check_roles(dataset: DatasetDefinition) -> Iterator[Finding]:
         yield ("roles", "product"), "buyer and product must be two columns"
 
 
-def _check_filter(condition: Filter) -> Iterator[Finding]:
+def _check_histories(dataset: DatasetDefinition) -> Iterator[Finding]:
+    folded = {alias.casefold() for alias in dataset.columns}
+    for alias, history in dataset.histories.items():
+        at = ("histories", alias)
+        yield from ((at, reason) for reason in alias_problems(alias))
+        if alias.casefold() in folded:
+            yield at, "there is a column of this name, too"
+        folded.add(alias.casefold())
+        if dataset.columns and history.column not in dataset.columns:
+            yield (*at, "column"), _unknown_column(history.column, dataset.columns)
+        if dataset.roles.timestamp is None:
+            yield at, "needs roles.timestamp: what is earlier depends on it"
+
+
+def _check_bigquery(dataset: DatasetDefinition) -> Iterator[Finding]:
+    source = dataset.bigquery
+    if source is None:
+        return
+    for key, value in (("project", source.project), ("dataset", source.dataset)):
+        if not value or not value.isprintable() or "`" in value or "." in value:
+            yield ("bigquery", key), "must be a name without dots and backticks"
+    for name, table in source.tables.items():
+        at = ("bigquery", "tables", name)
+        if name not in dataset.tables:
+            yield at, f"unknown table. {suggestion(name, dataset.tables)}"
+        parts = table.split(".")
+        if len(parts) not in {1, 3} or not all(parts) or "`" in table or not table.isprintable():
+            yield at, 'must be "table" or "project.dataset.table"'
+
+
+def _check_filter(condition: Filter, dataset: DatasetDefinition) -> Iterator[Finding]:
+    if condition.of is not None:
+        yield from _check_aggregate_filter(condition, dataset)
+        return
+    of_groups = ("top_percent", "min_count", "min_spend")
+    for key in (key for key in of_groups if getattr(condition, key) is not None):
+        yield (key,), 'goes with of = "products" or of = "customers"'
+        return
+    if not condition.column:
+        yield ("column",), "is missing"
+    elif dataset.columns and condition.column not in dataset.columns:
+        yield ("column",), _unknown_column(condition.column, dataset.columns)
+    yield from _check_column_filter(condition)
+
+
+def _check_aggregate_filter(condition: Filter, dataset: DatasetDefinition) -> Iterator[Finding]:
+    given = condition.model_dump(by_alias=True, exclude_none=True, exclude={"of"})
+    if not condition.column:
+        del given["column"]
+    kinds = [key for key in ("top_percent", "min_count", "min_spend") if key in given]
+    for key in given:
+        if key not in kinds:
+            yield (key,), f"doesn't go with of = {quoted(condition.of)}"
+    if len(kinds) != 1:
+        yield (), "a filter on products or customers is one of top_percent, min_count, min_spend"
+    for key in kinds:
+        if key != "min_count" and dataset.roles.revenue is None:
+            yield (key,), "needs roles.revenue: the column that is summed"
+
+
+def _check_column_filter(condition: Filter) -> Iterator[Finding]:
     kinds = {
         "equals": condition.equals is not None,
         "in": condition.one_of is not None,
@@ -191,13 +253,14 @@ def check_features_against(
     dataset = datasets.get(features.dataset)
     if dataset is None or not dataset.columns:
         return
+    known = (*dataset.columns, *dataset.histories)
     if features.target is not None and features.target not in dataset.columns:
         yield ("target",), _unknown_column(features.target, dataset.columns)
     for tower in ("buyer", "product"):
         columns: tuple[FeatureDefinition, ...] = getattr(features, tower)
         for i, feature in enumerate(columns):
-            if feature.column not in dataset.columns:
-                yield (tower, i, "column"), _unknown_column(feature.column, dataset.columns)
+            if feature.column not in known:
+                yield (tower, i, "column"), _unknown_column(feature.column, known)
 
 
 def check_model(model: ModelConfigDefinition) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from engine.spec import (
     RetrievalSettings,
     Tower,
     Transform,
+    content_hash,
 )
 
 Value = bool | int | float | str
@@ -73,9 +74,14 @@ class Roles(Frozen):
 
 
 class Filter(Frozen):
-    """One condition on one column; exactly one of the kinds is set.
+    """One condition on one column, or on products or customers; exactly one of the kinds is set.
 
     Attributes:
+        column: what `equals` to `end` speak of; empty where `of` is set.
+        of: whose sums over the rows `top_percent` to `min_spend` speak of.
+        top_percent: share of the products or customers, in percent, with the highest revenue.
+        min_count: the fewest rows.
+        min_spend: the least sum of the revenue.
         equals: the value of the column.
         one_of: the values of the column; the key is `in`.
         min: the least value, inclusive.
@@ -85,7 +91,11 @@ class Filter(Frozen):
         end: last day (all of it) or time, ISO 8601.
     """
 
-    column: str
+    column: str = ""
+    of: Literal["products", "customers"] | None = None
+    top_percent: float | None = Field(default=None, gt=0, le=100)
+    min_count: int | None = Field(default=None, gt=0)
+    min_spend: float | None = Field(default=None, ge=0)
     equals: Value | None = None
     one_of: tuple[Value, ...] | None = Field(default=None, alias="in", max_length=10_000)
     min: Value | None = None
@@ -102,28 +112,76 @@ class Filter(Frozen):
         return self.last_days is not None or self.start is not None or self.end is not None
 
     def __str__(self) -> str:
-        given = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"column"})
-        return f"{self.column}: " + ", ".join(
+        named = {"column", "of"}
+        given = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=named)
+        return f"{self.of or self.column}: " + ", ".join(
             f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in given.items()
         )
+
+
+class History(Frozen):
+    """A column made of each buyer's earlier rows.
+
+    Attributes:
+        column: whose values are collected; an alias of the dataset.
+        last: how many of them, the latest, at most.
+    """
+
+    column: str
+    last: int = Field(default=50, gt=0, le=1_000)
+
+
+class BigQuerySource(Frozen):
+    """Where the tables are in BigQuery.
+
+    Attributes:
+        tables: name to "table" or "project.dataset.table"; a table that isn't named here has its
+            own name there.
+    """
+
+    project: str
+    dataset: str
+    tables: dict[str, str] = {}
+
+
+_LATER_FIELDS = {"histories", "bigquery"}
+_LATER_FILTER_FIELDS = {"of", "top_percent", "min_count", "min_spend"}
 
 
 class DatasetDefinition(Definition):
     """What data: tables, joins, columns, roles and filters.
 
     Attributes:
-        tables: name to file (Parquet or CSV, globs allowed; relative to the workspace).
+        tables: name to file (Parquet or CSV) or "database::table" (DuckDB or SQLite); globs
+            allowed, relative to the workspace.
         primary: the table that the others are joined to.
         columns: alias to "table.column" or "column"; empty takes every column of `primary`.
+        histories: alias to the column whose earlier values it lists.
         filters: joined by AND.
+        bigquery: where the same tables are in BigQuery.
     """
 
     tables: dict[str, str]
     primary: str
     joins: tuple[Join, ...] = ()
     columns: dict[str, str] = {}
+    histories: dict[str, History] = {}
     roles: Roles
     filters: tuple[Filter, ...] = ()
+    bigquery: BigQuerySource | None = None
+
+    @property
+    def hash(self) -> str:
+        """Hash as in the base class; a field that isn't used leaves the hash of old ones alone."""
+        value = self.model_dump(mode="json", exclude={"name", "description"})
+        for name in _LATER_FIELDS:
+            if not value[name]:
+                del value[name]
+        for filter_ in value["filters"]:
+            for name in _LATER_FILTER_FIELDS:
+                if filter_[name] is None:
+                    del filter_[name]
+        return content_hash(value)
 
 
 class FeatureDefinition(Frozen):

@@ -7,8 +7,10 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from engine.definitions.models import (
+    BigQuerySource,
     FeatureDefinition,
     Filter,
+    History,
     Join,
     Roles,
 )
@@ -23,6 +25,8 @@ _TABLES: dict[str, type[BaseModel]] = {
     "joins": Join,
     "filters": Filter,
     "roles": Roles,
+    "histories": History,
+    "bigquery": BigQuerySource,
     "buyer": FeatureDefinition,
     "product": FeatureDefinition,
     "retrieval": RetrievalSettings,

@@ -8,7 +8,7 @@ from engine.definitions.names import quoted
 from engine.definitions.resolving import resolve_features
 from engine.errors import InvalidInput
 from engine.query.columns import Form
-from engine.query.measuring import DataFacts, Measurement
+from engine.query.measuring import DataFacts, Measurement, TargetRange
 from engine.query.rows import DatasetRows
 from engine.spec import DataType, FeatureConfig
 
@@ -65,17 +65,37 @@ def measure_features(
     }
     resolve_features(features, data_types, {})  # a misfit is told before the data is read
     named = list(dict.fromkeys(f.column for f in (*features.buyer, *features.product)))
+    if features.target is not None and features.target not in named:
+        named.append(features.target)
     measurement = Measurement(connection, rows, named)
     _check_values(rows, features, measurement.facts)
     return measurement, resolve_features(features, data_types, measurement.facts.distinct)
 
 
+def check_labels(features: FeatureConfigDefinition, target: TargetRange) -> None:
+    """Accept a target that binary crossentropy can learn.
+
+    Args:
+        features: whose target it is.
+        target: from `Measurement.target_range`.
+
+    Raises:
+        InvalidInput: it holds numbers below 0 or above 1.
+    """
+    if told := target.misfit_as_labels(features.target or ""):
+        hint = "Choose the loss mse or huber, or a target of 0 and 1."
+        raise DataMisfit(InvalidInput(told, hint=hint), ("features", features.name, "target"))
+
+
 def _check_values(rows: DatasetRows, features: FeatureConfigDefinition, facts: DataFacts) -> None:
-    for path, feature in features.by_path():
-        if facts.values[feature.column] == 0:
+    used = [((*path, "column"), feature.column) for path, feature in features.by_path()]
+    if features.target is not None:
+        used.append((("features", features.name, "target"), features.target))
+    for path, column in used:
+        if facts.values[column] == 0:
             empty = InvalidInput(
-                f"Column {quoted(feature.column)} of dataset {quoted(rows.dataset.name)} holds no "
+                f"Column {quoted(column)} of dataset {quoted(rows.dataset.name)} holds no "
                 f"value in any of the {facts.rows:,} rows.",
                 hint="Take it out of the feature config.",
             )
-            raise DataMisfit(empty, (*path, "column"))
+            raise DataMisfit(empty, path)
