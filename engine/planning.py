@@ -248,7 +248,7 @@ def _column_warnings(features: "FeatureConfigDefinition", facts: "DataFacts") ->
     for column in used:
         if facts.distinct[column] == 1:
             yield f"Column {quoted(column)} holds one value only: it tells no rows apart."
-    target = features.target
+    target = features.target_column
     if target is None:
         return
     if facts.distinct[target] == 1 and target not in used:

@@ -69,7 +69,12 @@ class TowerFeatures:
 
 @dataclass(frozen=True, slots=True)
 class FeaturesPreview:
-    """A feature config as a run would use it; `rows` are the dataset's, filtered but unsampled."""
+    """A feature config as a run would use it.
+
+    Attributes:
+        rows: of the dataset, filtered but unsampled.
+        target: the column and what is done with it, in words.
+    """
 
     name: str
     dataset: str
@@ -154,7 +159,7 @@ def preview_features(name: str, definitions: "Definitions", *, root: Path) -> Fe
         rows=facts.rows,
         buyer=tower_features(resolved.buyer, facts.distinct),
         product=tower_features(resolved.product, facts.distinct),
-        target=resolved.target,
+        target=resolved.target and str(resolved.target),
     )
 
 

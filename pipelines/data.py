@@ -4,6 +4,7 @@ Examples are parsed and transformed once, not once an epoch: what is left of a r
 few integers and floats, so that a million rows take a few hundred megabytes.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from numpy.typing import NDArray
 
-from engine.spec import ROW_KEY, SPLITS, ExperimentSpec, Feature, SplitName
+from engine.spec import ROW_KEY, SPLITS, ExperimentSpec, Feature, SplitName, Target
 from pipelines.errors import RunFailure
 from pipelines.tensors import tower_tensors
 
@@ -119,6 +120,8 @@ def _load(
             hint="Use a larger sample, wider filters or another split.",
         )
     examples = Examples(**tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts))
+    if spec.features.target is None:
+        examples = examples._replace(label=None)
     if spec.examples.timestamp is None:
         return examples._replace(timestamp=np.arange(len(examples.product)))
     return examples
@@ -155,6 +158,17 @@ def _parser(
             timestamp=column(raw, query.timestamp, tf.int64),
             query=stack_tensors(transformed, spec.features.buyer, rows),
             candidate=stack_tensors(transformed, spec.features.product, rows),
+            label=_label(raw, spec.features.target, rows),
         )
 
     return parse
+
+
+def _label(raw: Mapping[str, tf.SparseTensor], target: Target | None, rows: tf.Tensor) -> tf.Tensor:
+    """Return the target in its own unit `[rows] float32`, NaN where a row has none."""
+    column = raw.get(target.column) if target else None
+    if column is None:
+        return tf.fill([rows], math.nan)
+    shape = tf.stack([column.dense_shape[0], 1])
+    values = tf.SparseTensor(column.indices, tf.cast(column.values, tf.float32), shape)
+    return tf.squeeze(tf.sparse.to_dense(values, math.nan), 1)

@@ -254,8 +254,10 @@ def check_features_against(
     if dataset is None or not dataset.columns:
         return
     known = (*dataset.columns, *dataset.histories)
-    if features.target is not None and features.target not in dataset.columns:
-        yield ("target",), _unknown_column(features.target, dataset.columns)
+    target = features.target_column
+    if target is not None and target not in dataset.columns:
+        at = ("target",) if isinstance(features.target, str) else ("target", "column")
+        yield at, _unknown_column(target, dataset.columns)
     for tower in ("buyer", "product"):
         columns: tuple[FeatureDefinition, ...] = getattr(features, tower)
         for i, feature in enumerate(columns):

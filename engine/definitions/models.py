@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from engine.definitions.presets import PRESETS, PresetName
 from engine.spec import (
@@ -19,6 +19,7 @@ from engine.spec import (
     ModelType,
     OptimizerName,
     RetrievalSettings,
+    Target,
     Tower,
     Transform,
     content_hash,
@@ -195,13 +196,31 @@ class FeatureDefinition(Frozen):
     dim: int | None = Field(default=None, gt=0, le=4096)
 
 
+def _target_form(target: object) -> str:
+    return "table" if isinstance(target, dict | Target) else "column"
+
+
+_TargetEntry = Annotated[
+    Annotated[str, Tag("column")] | Annotated[Target, Tag("table")], Discriminator(_target_form)
+]
+
+
 class FeatureConfigDefinition(Definition):
-    """How the columns of one dataset become tensors of the two towers."""
+    """How the columns of one dataset become tensors of the two towers.
+
+    Attributes:
+        target: a column, or a table that says what is done with it.
+    """
 
     dataset: str
-    target: str | None = None
+    target: _TargetEntry | None = None
     buyer: tuple[FeatureDefinition, ...]
     product: tuple[FeatureDefinition, ...]
+
+    @property
+    def target_column(self) -> str | None:
+        """The column that ranking models learn."""
+        return self.target.column if isinstance(self.target, Target) else self.target
 
     def by_path(self) -> Iterator[tuple[tuple[str | int, ...], FeatureDefinition]]:
         """Yield every feature with where it stands in the files, from the kind on."""

@@ -7,7 +7,7 @@ from engine.definitions.models import FeatureConfigDefinition, FeatureDefinition
 from engine.definitions.names import listed, quoted
 from engine.definitions.positions import Path
 from engine.errors import InvalidInput
-from engine.spec import TRANSFORMS, DataType, Feature, FeatureConfig, Transform, default_dim
+from engine.spec import TRANSFORMS, DataType, Feature, FeatureConfig, Target, Transform, default_dim
 
 _DEFAULT_BUCKETS = 10
 _DEFAULT_BUCKET_DIM = 8
@@ -41,8 +41,12 @@ def resolve_features(
         dataset=definition.dataset,
         buyer=tuple(tower("buyer")),
         product=tuple(tower("product")),
-        target=definition.target,
+        target=_target(definition.target),
     )
+
+
+def _target(target: str | Target | None) -> Target | None:
+    return Target(column=target) if isinstance(target, str) else target
 
 
 def _resolve(

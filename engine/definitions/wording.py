@@ -16,7 +16,7 @@ from engine.definitions.models import (
 )
 from engine.definitions.names import listed, quoted, suggestion
 from engine.definitions.positions import Path
-from engine.spec import BatchNorm, Dense, Dropout, LayerNorm, RetrievalSettings
+from engine.spec import BatchNorm, Dense, Dropout, LayerNorm, RetrievalSettings, Target
 
 Finding = tuple[Path, str]
 """A path below the definition's table, and what is wrong there."""
@@ -29,6 +29,7 @@ _TABLES: dict[str, type[BaseModel]] = {
     "bigquery": BigQuerySource,
     "buyer": FeatureDefinition,
     "product": FeatureDefinition,
+    "target": Target,
     "retrieval": RetrievalSettings,
     "dense": Dense,
     "dropout": Dropout,
@@ -96,7 +97,10 @@ def _written_path(error: ErrorDetails, written: Mapping[str, object]) -> Path:
         if isinstance(value, Mapping) and part in value:
             value = cast("Mapping[object, object]", value)[part]
         elif isinstance(value, list) and isinstance(part, int):
-            value = cast("list[object]", value)[part]
+            elements = cast("list[object]", value)
+            if part >= len(elements):  # a list that is too short
+                continue
+            value = elements[part]
         else:
             continue
         path = (*path, part)

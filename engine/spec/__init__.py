@@ -19,6 +19,7 @@ from engine.spec.features import (
     DataType,
     Feature,
     FeatureConfig,
+    Target,
     Transform,
     default_dim,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "Split",
     "SplitName",
     "SqlType",
+    "Target",
     "Tower",
     "TrainingParams",
     "Transform",

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from engine.spec.base import Frozen
 
@@ -87,6 +87,40 @@ class Feature(Frozen):
         return sum(self.transform_dim(t) for t in self.transforms)
 
 
+class Target(Frozen):
+    """What ranking models learn, and what is done with it before: clip, then log1p, then normalize.
+
+    Attributes:
+        column: the column's alias in the dataset.
+        clip: the percentiles of train, 0 to 100, that limit the labels.
+        log1p: whether the labels are log(1 + x).
+        normalize: whether the labels are z-scores by train's mean and standard deviation.
+    """
+
+    column: str
+    clip: tuple[float, float] | None = None
+    log1p: bool = False
+    normalize: bool = False
+
+    @field_validator("clip")
+    @classmethod
+    def _ascending(cls, clip: tuple[float, float] | None) -> tuple[float, float] | None:
+        if clip is not None and not 0 <= clip[0] < clip[1] <= 100:
+            raise ValueError("must be two percentiles from 0 to 100, the lower one first")
+        return clip
+
+    @property
+    def transforms(self) -> tuple[str, ...]:
+        """What is done with the labels, in words and in order."""
+        clip = self.clip and f"clipped to percentiles {self.clip[0]:g} to {self.clip[1]:g}"
+        steps = (clip, "log(1 + x)" if self.log1p else None, "z-score" if self.normalize else None)
+        return tuple(step for step in steps if step)
+
+    def __str__(self) -> str:
+        """Return the column and what is done with it."""
+        return ", ".join((self.column, *self.transforms))
+
+
 class FeatureConfig(Frozen):
     """The resolved features of both towers, and the target of ranking models (None without one)."""
 
@@ -95,7 +129,13 @@ class FeatureConfig(Frozen):
     dataset: str
     buyer: tuple[Feature, ...]
     product: tuple[Feature, ...]
-    target: str | None = None
+    target: Target | None = None
+
+    @field_validator("target", mode="before")
+    @classmethod
+    def _of_column(cls, target: object) -> object:
+        """Take a column's name, as experiments stored it when targets had no transforms."""
+        return {"column": target} if isinstance(target, str) else target
 
     @model_validator(mode="after")
     def _one_id_each(self) -> "FeatureConfig":

@@ -7,12 +7,13 @@ import pytest
 
 from engine.definitions.misfits import DataMisfit
 from engine.definitions.reading import read_definitions
+from engine.errors import InvalidInput
 from engine.planning import Plan, QuickTestRequest, leak_warnings, plan_quick_test
 from engine.query.connection import open_duckdb
 from engine.query.features import check_labels, measure_features
 from engine.query.measuring import TargetRange
 from engine.query.preparation import prepare_rows
-from engine.spec import Feature, FeatureConfig, Split
+from engine.spec import Feature, FeatureConfig, Split, Target
 
 DEFINITIONS = dedent(
     """\
@@ -96,6 +97,22 @@ def test_a_plan_names_its_files_as_they_were(tmp_path: Path):
     assert [Path(file.path).name for file in files] == ["items.csv", "sales.csv"]
     stat = (tmp_path / "sales.csv").stat()
     assert (files[1].size, files[1].modified_ns) == (stat.st_size, stat.st_mtime_ns)
+
+
+def test_a_logarithm_of_minus_one_or_less_is_told_before_the_run(tmp_path: Path):
+    write_sales(tmp_path)
+    path = tmp_path / "definitions" / "all.toml"
+    steps = 'target = { column = "rating", log1p = true, clip = [0, 99] }'
+    path.write_text(path.read_text().replace('target = "rating"', steps))
+    sales = (tmp_path / "sales.csv").read_text()
+    (tmp_path / "sales.csv").write_text(sales.replace(",4,", ",-3,"))
+    target = plan(tmp_path).features.target
+    assert target == Target(column="rating", log1p=True, clip=(0, 99))
+    path.write_text(path.read_text().replace(", clip = [0, 99]", ""))
+    with pytest.raises(
+        InvalidInput, match=r"features.rated.target.log1p: the target \"rating\" has"
+    ):
+        plan(tmp_path)
 
 
 def test_a_target_has_a_range_and_only_labels_suit_binary_crossentropy(tmp_path: Path):

@@ -13,6 +13,7 @@ from engine.spec import (
     ModelConfig,
     RetrievalSettings,
     SplitName,
+    Target,
     Tower,
     TrainingParams,
 )
@@ -59,6 +60,7 @@ def grocery_features() -> FeatureConfig:
     return FeatureConfig(
         name="groceries",
         dataset="groceries",
+        target=Target(column="spent", log1p=True),
         buyer=(
             Feature(
                 column="household_id", data_type="text", transforms=("embed",), dim=16, primary=True

@@ -89,6 +89,21 @@ def test_every_row_is_trained_on_evaluated_or_tested(run):
     assert sorted(run.test_rows["row_key"]) == sorted(run.rows["test"]["row_key"])
 
 
+def test_labels_are_the_target_in_its_own_unit(run):
+    import tensorflow_transform as tft
+
+    from pipelines.data import load_splits
+
+    (transform,) = outputs(run, "Transform", "transform_graph/*")
+    patterns = [str(path / "*") for path in outputs(run, "ExampleGen", "examples/*/Split-*")]
+    splits = load_splits(patterns, run.spec, tft.TFTransformOutput(str(transform)))
+    for split, rows in run.rows.items():
+        assert splits[split].label.dtype == np.float32
+        spent = dict(zip(rows["row_key"], rows["spent"], strict=True))
+        expected = [spent[key] for key in splits[split].row_key]
+        np.testing.assert_array_equal(splits[split].label, np.array(expected, np.float32))
+
+
 def test_statistics_and_schema_come_from_train_only(run):
     folders = {path.parent.name for path in outputs(run, "StatisticsGen", "statistics/*/*/*")}
     assert folders == {"Split-train"}

@@ -112,6 +112,18 @@ def test_a_wrong_dataset_is_told_with_line_key_and_reason(
          "features.basic.buyer[0].data_type: a primary feature is an id and must be text"),
         ('dataset = "grocery"', 'dataset = "grocery"\ntarget = "rating"', 3,
          'features.basic.target: unknown column "rating".'),
+        ('dataset = "grocery"', 'dataset = "grocery"\ntarget = 3', 3,
+         "features.basic.target: must be text in quotes"),
+        ('dataset = "grocery"', 'dataset = "grocery"\ntarget = { column = "rating" }', 3,
+         'features.basic.target.column: unknown column "rating".'),
+        ('dataset = "grocery"', 'dataset = "grocery"\ntarget = { log1p = true }', 3,
+         "features.basic.target.column: is missing"),
+        ('dataset = "grocery"', 'dataset = "grocery"\ntarget = { column = "at", log = true }', 3,
+         'features.basic.target.log: unknown key. Did you mean "log1p"?'),
+        ('dataset = "grocery"', 'dataset = "grocery"\ntarget = { column = "at", clip = [9, 1] }', 3,
+         "features.basic.target.clip: must be two percentiles from 0 to 100, the lower one first"),
+        ('dataset = "grocery"', 'dataset = "grocery"\ntarget = { column = "at", clip = [1] }', 3,
+         "features.basic.target.clip[1]: is missing"),
     ],
 )  # fmt: skip
 def test_a_wrong_feature_config_is_told(tmp_path: Path, old: str, new: str, line: int, told: str):
