@@ -8,10 +8,11 @@ and the embedding tables with them.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from engine.spec import (
     BatchNorm,
+    Cross,
     DataType,
     Dense,
     Dropout,
@@ -35,9 +36,10 @@ _LAYER_NORM_WEIGHTS = 2
 
 @dataclass(frozen=True, slots=True)
 class FeatureRow:
-    """One feature of a tower.
+    """One feature or cross of a tower.
 
     Attributes:
+        column: its column; those of a cross as "age × city".
         transforms: in words, as "embedding of 32" or "yearly cycle".
         tensor_dim: dimensions that it gives to the tower's input.
         vocabulary_size: distinct values where they are embedded; None elsewhere.
@@ -46,7 +48,7 @@ class FeatureRow:
     """
 
     column: str
-    data_type: DataType
+    data_type: DataType | Literal["cross"]
     transforms: tuple[str, ...]
     tensor_dim: int
     vocabulary_size: int | None
@@ -157,8 +159,8 @@ def preview_features(name: str, definitions: "Definitions", *, root: Path) -> Fe
         name=name,
         dataset=resolved.dataset,
         rows=facts.rows,
-        buyer=tower_features(resolved.buyer, facts.distinct),
-        product=tower_features(resolved.product, facts.distinct),
+        buyer=tower_features(resolved.buyer_inputs, facts.distinct),
+        product=tower_features(resolved.product_inputs, facts.distinct),
         target=resolved.target and str(resolved.target),
     )
 
@@ -192,15 +194,19 @@ def preview_model(
     )
 
 
-def tower_features(features: tuple[Feature, ...], distinct: Mapping[str, int]) -> TowerFeatures:
+def tower_features(
+    features: tuple[Feature | Cross, ...], distinct: Mapping[str, int]
+) -> TowerFeatures:
     """Return what goes into a tower.
 
     Args:
-        features: resolved.
+        features: resolved, with the crosses.
         distinct: number of distinct values by column.
     """
     rows = tuple(
-        FeatureRow(
+        _cross_row(feature)
+        if isinstance(feature, Cross)
+        else FeatureRow(
             column=feature.column,
             data_type=feature.data_type,
             transforms=tuple(_in_words(transform, feature) for transform in feature.transforms),
@@ -215,6 +221,22 @@ def tower_features(features: tuple[Feature, ...], distinct: Mapping[str, int]) -
         for feature in features
     )
     return TowerFeatures(sum(row.tensor_dim for row in rows), rows)
+
+
+def _cross_row(cross: Cross) -> FeatureRow:
+    parts = " × ".join(
+        f"{part.column} ({part.buckets} buckets)" if part.buckets else part.column
+        for part in cross.parts
+    )
+    return FeatureRow(
+        column=cross.column,
+        data_type="cross",
+        transforms=(f"cross of {parts}, {cross.buckets:,} hashes, embedding of {cross.dim}",),
+        tensor_dim=cross.tensor_dim,
+        vocabulary_size=None,
+        embedding_parameters=(1 + cross.buckets) * cross.dim,
+        primary=False,
+    )
 
 
 def tower_preview(tower: Tower, output_dim: int, features: TowerFeatures | None) -> TowerPreview:

@@ -16,7 +16,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from numpy.typing import NDArray
 
-from engine.spec import ROW_KEY, SPLITS, ExperimentSpec, Feature, SplitName, Target
+from engine.spec import ROW_KEY, SPLITS, Cross, ExperimentSpec, Feature, SplitName, Target
 from pipelines.errors import RunFailure
 from pipelines.tensors import tower_tensors
 
@@ -70,11 +70,11 @@ def split_files(patterns: Iterable[str], split: SplitName) -> list[str]:
 
 
 def stack_tensors(
-    transformed: Mapping[str, tf.Tensor], features: Sequence[Feature], rows: tf.Tensor
+    transformed: Mapping[str, tf.Tensor], features: Sequence[Feature | Cross], rows: tf.Tensor
 ) -> TowerInput:
     """Return one tower's input from the transformed features; a tensor that isn't there is 0."""
     ids, values = [], []
-    for tensor in tower_tensors(tuple(features)):
+    for tensor in tower_tensors(features):
         if tensor.embedded:
             missing = tf.zeros([rows], tf.int64)
             ids.append(tf.cast(transformed.get(tensor.name, missing), tf.int32))
@@ -156,8 +156,8 @@ def _parser(
             product=column(raw, query.product, tf.string),
             row_key=column(raw, ROW_KEY, tf.int64),
             timestamp=column(raw, query.timestamp, tf.int64),
-            query=stack_tensors(transformed, spec.features.buyer, rows),
-            candidate=stack_tensors(transformed, spec.features.product, rows),
+            query=stack_tensors(transformed, spec.features.buyer_inputs, rows),
+            candidate=stack_tensors(transformed, spec.features.product_inputs, rows),
             label=_label(raw, spec.features.target, rows),
         )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from engine.definitions.models import (
+    CrossDefinition,
     DatasetDefinition,
     FeatureConfigDefinition,
     FeatureDefinition,
@@ -226,6 +227,13 @@ def check_features(features: FeatureConfigDefinition) -> Iterator[Finding]:
             seen.add(feature.column)
             for key, reason in _check_feature(feature):
                 yield (tower, i, key), reason
+        crosses: tuple[CrossDefinition, ...] = getattr(features, f"{tower}_crosses")
+        for i, cross in enumerate(crosses):
+            at = (f"{tower}_crosses", i)
+            if cross.columns in [other.columns for other in crosses[:i]]:
+                yield (*at, "columns"), "this cross is in this tower twice"
+            for path, reason in _check_cross(cross, {f.column: f for f in columns}):
+                yield (*at, *path), reason
 
 
 def _check_feature(feature: FeatureDefinition) -> Iterator[tuple[str, str]]:
@@ -244,6 +252,25 @@ def _check_feature(feature: FeatureDefinition) -> Iterator[tuple[str, str]]:
         yield "buckets", "goes with the transform bucketize"
     if feature.dim is not None and not {"embed", "bucketize"} & set(feature.transforms):
         yield "dim", "goes with the transforms embed and bucketize"
+
+
+def _check_cross(
+    cross: CrossDefinition, features: Mapping[str, FeatureDefinition]
+) -> Iterator[Finding]:
+    if not len(set(cross.columns)) == len(cross.columns) in {2, 3}:
+        yield ("columns",), "a cross joins 2 or 3 different columns"
+    for i, column in enumerate(cross.columns):
+        if column not in features:
+            found = suggestion(column, features)
+            yield ("columns", i), f"{quoted(column)} is no feature of this tower. {found}"
+        elif features[column].data_type == "history":
+            yield ("columns", i), f"{quoted(column)} is a history, which can't be crossed"
+    for column in cross.crossing_buckets:
+        at = ("crossing_buckets", column)
+        if column not in cross.columns:
+            yield at, f"{quoted(column)} is not among the columns of the cross"
+        elif column in features and features[column].data_type == "text":
+            yield at, "goes with numeric and temporal columns; text is crossed as it is"
 
 
 def check_features_against(

@@ -196,6 +196,22 @@ class FeatureDefinition(Frozen):
     dim: int | None = Field(default=None, gt=0, le=4096)
 
 
+class CrossDefinition(Frozen):
+    """Columns of one tower that become one feature.
+
+    Attributes:
+        columns: two or three features of the tower.
+        buckets: number of hashes.
+        dim: None takes the default for so many values.
+        crossing_buckets: buckets of numeric and temporal columns; 10 where it isn't said.
+    """
+
+    columns: tuple[str, ...]
+    buckets: int = Field(default=1_000, ge=2, le=10_000_000)
+    dim: int | None = Field(default=None, gt=0, le=4096)
+    crossing_buckets: dict[str, Annotated[int, Field(ge=2, le=10_000)]] = {}
+
+
 def _target_form(target: object) -> str:
     return "table" if isinstance(target, dict | Target) else "column"
 
@@ -216,6 +232,17 @@ class FeatureConfigDefinition(Definition):
     target: _TargetEntry | None = None
     buyer: tuple[FeatureDefinition, ...]
     product: tuple[FeatureDefinition, ...]
+    buyer_crosses: tuple[CrossDefinition, ...] = ()
+    product_crosses: tuple[CrossDefinition, ...] = ()
+
+    @property
+    def hash(self) -> str:
+        """Hash as in the base class; what isn't used leaves the hash of old ones alone."""
+        value = self.model_dump(mode="json", exclude={"name", "description"})
+        for key in ("buyer_crosses", "product_crosses"):
+            if not value[key]:
+                del value[key]
+        return content_hash(value)
 
     @property
     def target_column(self) -> str | None:

@@ -3,11 +3,21 @@
 from collections.abc import Iterator, Mapping
 
 from engine.definitions.misfits import DataMisfit, concerning
-from engine.definitions.models import FeatureConfigDefinition, FeatureDefinition
+from engine.definitions.models import CrossDefinition, FeatureConfigDefinition, FeatureDefinition
 from engine.definitions.names import listed, quoted
 from engine.definitions.positions import Path
 from engine.errors import InvalidInput
-from engine.spec import TRANSFORMS, DataType, Feature, FeatureConfig, Target, Transform, default_dim
+from engine.spec import (
+    TRANSFORMS,
+    Cross,
+    CrossPart,
+    DataType,
+    Feature,
+    FeatureConfig,
+    Target,
+    Transform,
+    default_dim,
+)
 
 _DEFAULT_BUCKETS = 10
 _DEFAULT_BUCKET_DIM = 8
@@ -35,12 +45,22 @@ def resolve_features(
                 column = feature.column
                 yield _resolve(path, feature, data_types[column], cardinalities.get(column, 0))
 
+    def crosses(name: str, written: tuple[CrossDefinition, ...]) -> Iterator[Cross]:
+        for i, cross in enumerate(written):
+            path = ("features", definition.name, f"{name}_crosses", i)
+            parts = tuple(_parts(path, cross, data_types))
+            yield Cross(
+                parts=parts, buckets=cross.buckets, dim=cross.dim or default_dim(cross.buckets)
+            )
+
     return FeatureConfig(
         name=definition.name,
         description=definition.description,
         dataset=definition.dataset,
         buyer=tuple(tower("buyer")),
         product=tuple(tower("product")),
+        buyer_crosses=tuple(crosses("buyer", definition.buyer_crosses)),
+        product_crosses=tuple(crosses("product", definition.product_crosses)),
         target=_target(definition.target),
     )
 
@@ -70,6 +90,28 @@ def _resolve(
         buckets=(feature.buckets or _DEFAULT_BUCKETS) if buckets else None,
         primary=feature.primary,
     )
+
+
+def _parts(
+    path: Path, cross: CrossDefinition, data_types: Mapping[str, DataType]
+) -> Iterator[CrossPart]:
+    for i, column in enumerate(cross.columns):
+        data_type, buckets = data_types[column], cross.crossing_buckets.get(column)
+        if data_type == "history":
+            listed_values = InvalidInput(
+                f"Column {quoted(column)} is a history, which can't be crossed.",
+                hint="Take it out of the cross.",
+            )
+            raise DataMisfit(listed_values, (*path, "columns", i))
+        if data_type == "text" and buckets is not None:
+            text = InvalidInput(
+                f"Column {quoted(column)} is text, which is crossed as it is.",
+                hint="Take it out of crossing_buckets.",
+            )
+            raise DataMisfit(text, (*path, "crossing_buckets", column))
+        if data_type != "text":
+            buckets = buckets or _DEFAULT_BUCKETS
+        yield CrossPart(column=column, data_type=data_type, buckets=buckets)
 
 
 def _transforms(feature: FeatureDefinition, data_type: DataType) -> tuple[Transform, ...]:

@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 
 from engine.definitions.models import (
     BigQuerySource,
+    CrossDefinition,
     FeatureDefinition,
     Filter,
     History,
@@ -29,6 +30,8 @@ _TABLES: dict[str, type[BaseModel]] = {
     "bigquery": BigQuerySource,
     "buyer": FeatureDefinition,
     "product": FeatureDefinition,
+    "buyer_crosses": CrossDefinition,
+    "product_crosses": CrossDefinition,
     "target": Target,
     "retrieval": RetrievalSettings,
     "dense": Dense,

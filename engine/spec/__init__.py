@@ -16,6 +16,8 @@ from engine.spec.experiment import (
 )
 from engine.spec.features import (
     TRANSFORMS,
+    Cross,
+    CrossPart,
     DataType,
     Feature,
     FeatureConfig,
@@ -44,6 +46,8 @@ __all__ = [
     "Activation",
     "BatchNorm",
     "Column",
+    "Cross",
+    "CrossPart",
     "DataType",
     "Dense",
     "Dropout",

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from engine.spec.base import Frozen
 
@@ -87,6 +87,66 @@ class Feature(Frozen):
         return sum(self.transform_dim(t) for t in self.transforms)
 
 
+class CrossPart(Frozen):
+    """One column of a cross.
+
+    Attributes:
+        column: the column's alias in the dataset.
+        data_type: how it is read; a list has no single value to cross.
+        buckets: number of quantile buckets of a numeric or temporal column; None for text.
+    """
+
+    column: str
+    data_type: Literal["text", "numeric", "temporal"]
+    buckets: int | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> "CrossPart":
+        if (self.data_type == "text") != (self.buckets is None):
+            raise ValueError("numeric and temporal parts of a cross have buckets, text has none")
+        return self
+
+
+class Cross(Frozen):
+    """Two or three columns of one tower as one token, hashed and embedded.
+
+    Attributes:
+        parts: the columns.
+        buckets: number of hashes; tokens that share one share its embedding.
+        dim: embedding dimension.
+    """
+
+    parts: tuple[CrossPart, ...]
+    buckets: int = Field(ge=2)
+    dim: int = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Cross":
+        columns = {part.column for part in self.parts}
+        if not len(columns) == len(self.parts) in {2, 3}:
+            raise ValueError("a cross joins 2 or 3 different columns")
+        return self
+
+    @property
+    def column(self) -> str:
+        """The columns in short."""
+        return " × ".join(part.column for part in self.parts)
+
+    @property
+    def transforms(self) -> tuple[Literal["cross"]]:
+        """What is done, as of a feature."""
+        return ("cross",)
+
+    def transform_dim(self, transform: Transform | Literal["cross"]) -> int:
+        """Return how many dimensions it gives to the tower's input."""
+        return self.dim if transform == "cross" else 0
+
+    @property
+    def tensor_dim(self) -> int:
+        """How many dimensions it gives to the tower's input."""
+        return self.dim
+
+
 class Target(Frozen):
     """What ranking models learn, and what is done with it before: clip, then log1p, then normalize.
 
@@ -122,13 +182,15 @@ class Target(Frozen):
 
 
 class FeatureConfig(Frozen):
-    """The resolved features of both towers, and the target of ranking models (None without one)."""
+    """The resolved features and crosses of both towers, and the target (None without one)."""
 
     name: str
     description: str = ""
     dataset: str
     buyer: tuple[Feature, ...]
     product: tuple[Feature, ...]
+    buyer_crosses: tuple[Cross, ...] = ()
+    product_crosses: tuple[Cross, ...] = ()
     target: Target | None = None
 
     @field_validator("target", mode="before")
@@ -145,11 +207,21 @@ class FeatureConfig(Frozen):
         return self
 
     @property
+    def buyer_inputs(self) -> tuple[Feature | Cross, ...]:
+        """All that goes into the query tower, in the order in which its tensors are joined."""
+        return (*self.buyer, *self.buyer_crosses)
+
+    @property
+    def product_inputs(self) -> tuple[Feature | Cross, ...]:
+        """All that goes into the candidate tower, likewise."""
+        return (*self.product, *self.product_crosses)
+
+    @property
     def buyer_dim(self) -> int:
         """Width of the query tower's input."""
-        return sum(f.tensor_dim for f in self.buyer)
+        return sum(f.tensor_dim for f in self.buyer_inputs)
 
     @property
     def product_dim(self) -> int:
         """Width of the candidate tower's input."""
-        return sum(f.tensor_dim for f in self.product)
+        return sum(f.tensor_dim for f in self.product_inputs)

@@ -7,7 +7,7 @@ import pipelines.tf_environment  # noqa: F401  # pyright: ignore[reportUnusedImp
 # isort: split
 import tensorflow as tf
 
-from engine.spec import Feature
+from engine.spec import Cross, Feature
 from pipelines.data import TowerInput
 from pipelines.tensors import Tensor, feature_tensors
 
@@ -18,11 +18,13 @@ _EMBEDDING_RANGE = 0.05
 class Fields(tf.keras.layers.Layer):
     """From a `TowerInput` to the fields of a tower, each `[batch, dim] float32`."""
 
-    def __init__(self, features: Sequence[Feature], vocabulary_sizes: Mapping[str, int]) -> None:
+    def __init__(
+        self, features: Sequence[Feature | Cross], vocabulary_sizes: Mapping[str, int]
+    ) -> None:
         """Make the embedding tables.
 
         Args:
-            features: of one tower, in the order of the fields.
+            features: of one tower, its crosses last, in the order of the fields.
             vocabulary_sizes: number of tokens that train has, by text column.
         """
         super().__init__(name="fields")

@@ -45,7 +45,7 @@ class RetrievalIndex(tf.Module):
             ids: their ids `[candidates]`, bytes objects.
         """
         super().__init__(name="retrieval_index")
-        self._features = spec.features.buyer
+        self._features = spec.features.buyer_inputs
         self._transform = transform.transform_features_layer()
         self._known = set(transform.raw_feature_spec())
         self._query_tower = query_tower
@@ -54,7 +54,7 @@ class RetrievalIndex(tf.Module):
         )
         self._top.index(tf.constant(candidates), tf.constant(ids, tf.string))
         types: dict[str, SqlType] = {c.name: c.type for c in spec.examples.columns}
-        self._inputs = input_names([feature.column for feature in self._features])
+        self._inputs = input_names([feature.column for feature in spec.features.buyer])
         self._signature = {
             name: tf.TensorSpec([None], _DTYPES[types[column]], name)
             for column, name in self._inputs.items()

@@ -58,8 +58,10 @@ class RetrievalModel(tfrs.Model):
             output_dim=model.output_dim,
             normalize=model.retrieval.normalize,
         )
-        self.query_tower = tower(features.buyer, model.buyer_tower.layers, name="query")
-        self.candidate_tower = tower(features.product, model.product_tower.layers, name="candidate")
+        self.query_tower = tower(features.buyer_inputs, model.buyer_tower.layers, name="query")
+        self.candidate_tower = tower(
+            features.product_inputs, model.product_tower.layers, name="candidate"
+        )
         self._logq_correction = model.retrieval.logq_correction
         self._task: Any = tfrs.tasks.Retrieval(
             loss=InBatchSoftmax(), temperature=model.retrieval.temperature

@@ -7,7 +7,7 @@ import pipelines.tf_environment  # noqa: F401  # pyright: ignore[reportUnusedImp
 # isort: split
 import tensorflow as tf
 
-from engine.spec import BatchNorm, Dense, Dropout, Feature, Layer, LayerNorm
+from engine.spec import BatchNorm, Cross, Dense, Dropout, Feature, Layer, LayerNorm
 from pipelines.data import TowerInput
 from pipelines.models.fields import Fields
 
@@ -17,7 +17,7 @@ class Tower(tf.keras.layers.Layer):
 
     def __init__(
         self,
-        features: Sequence[Feature],
+        features: Sequence[Feature | Cross],
         layers: Sequence[Layer],
         *,
         vocabulary_sizes: Mapping[str, int],

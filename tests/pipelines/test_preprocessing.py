@@ -8,6 +8,8 @@ import pytest
 
 from engine.spec import (
     Column,
+    Cross,
+    CrossPart,
     ExamplesQuery,
     ExperimentSpec,
     Feature,
@@ -53,7 +55,20 @@ TRAIN = [
 TRAIN = [{"constant": 5.5, "still": START, WEIRD: "x", **row} for row in TRAIN]
 
 
-def spec_of(*features: Feature) -> ExperimentSpec:
+def crossed(*parts: tuple[str, int | None]) -> Cross:
+    """Return a cross with 50 hashes; parts with buckets are numbers or the time."""
+    kinds = {"value": "numeric", "at": "temporal"}
+    return Cross(
+        parts=tuple(
+            CrossPart(column=column, data_type=kinds.get(column, "text"), buckets=buckets)
+            for column, buckets in parts
+        ),
+        buckets=50,
+        dim=2,
+    )
+
+
+def spec_of(*features: Feature, crosses: tuple[Cross, ...] = ()) -> ExperimentSpec:
     key = Feature(column="id", data_type="text", transforms=("embed",), dim=2, primary=True)
     return ExperimentSpec(
         uid="0" * 12,
@@ -68,7 +83,13 @@ def spec_of(*features: Feature) -> ExperimentSpec:
             timestamp="at",
             fingerprint="",
         ),
-        features=FeatureConfig(name="f", dataset="d", buyer=(key, *features), product=(key,)),
+        features=FeatureConfig(
+            name="f",
+            dataset="d",
+            buyer=(key, *features),
+            product=(key,),
+            buyer_crosses=crosses,
+        ),
         model=ModelConfig(
             name="m",
             type="retrieval",
@@ -98,6 +119,11 @@ SPEC = spec_of(
     Feature(column="close", data_type="temporal", transforms=("normalize",)),
     Feature(column="nothing", data_type="text", transforms=("embed",), dim=2),
     Feature(column=WEIRD, data_type="text", transforms=("embed",), dim=2),
+    crosses=(
+        crossed(("id", None), ("value", 2)),
+        crossed(("id", None), ("number", None), ("at", 5)),
+        crossed(("id", None), ("nothing", None)),
+    ),
 )
 
 
@@ -192,6 +218,56 @@ def test_times_become_z_scores_without_losing_microseconds(transform):
 def test_times_fall_into_buckets_two_minutes_apart(transform):
     out = transform(*({"at": START + 2 * i * MINUTE} for i in range(5)), {})
     assert out["at.bucketize_5"].tolist() == [1, 2, 3, 4, 5, 0]
+
+
+def fingerprint64(key: bytes) -> int:
+    """Return FarmHash's Fingerprint64 of 4 to 16 bytes, after `HashLen0to16` of farmhash.cc."""
+    k2, size = 0x9AE16A3B2F90404F, len(key)
+
+    def rotated(value: int, by: int) -> int:
+        return (value >> by | value << (64 - by)) % 2**64
+
+    def mixed(value: int) -> int:
+        return value ^ value >> 47
+
+    def hashed(u: int, v: int, factor: int) -> int:
+        first = mixed((u ^ v) * factor % 2**64)
+        return mixed((v ^ first) * factor % 2**64) * factor % 2**64
+
+    factor = (k2 + 2 * size) % 2**64
+    if size >= 8:
+        a = (int.from_bytes(key[:8], "little") + k2) % 2**64
+        b = int.from_bytes(key[-8:], "little")
+        c = (rotated(b, 37) * factor + a) % 2**64
+        return hashed(c, (rotated(a, 25) + b) * factor % 2**64, factor)
+    assert size >= 4
+    a, b = (int.from_bytes(part, "little") for part in (key[:4], key[-4:]))
+    return hashed(size + (a << 3), b, factor)
+
+
+def test_crosses_are_hashes_of_tokens_and_buckets(transform):
+    out = transform(
+        {"id": "b", "number": 7, "value": 1.0, "at": START},
+        {"id": "b", "number": 7, "value": 9.0, "at": START + 8 * MINUTE},
+        {"id": "unseen", "number": 123, "value": -9.0, "at": START},
+    )
+    pairs = [b"1:b1:1", b"1:b1:2", b"6:unseen1:1"]
+    assert out["id.value-2.cross_50"].tolist() == [1 + fingerprint64(key) % 50 for key in pairs]
+    triples = [b"1:b1:71:1", b"1:b1:71:5", b"6:unseen3:1231:1"]
+    expected = [1 + fingerprint64(key) % 50 for key in triples]
+    assert out["id.number.at-5.cross_50"].tolist() == expected
+
+
+def test_a_cross_with_a_missing_column_is_missing(transform):
+    rows = [{"id": "b"}, {"value": 1.0}, {"id": "", "value": 1.0}, {"id": "b", "value": math.nan}]
+    assert transform(*rows, {})["id.value-2.cross_50"].tolist() == [0] * 5
+    two = {"id": "b", "number": 7}
+    out = transform(two, {**two, "at": START})
+    assert (out["id.number.at-5.cross_50"] > 0).tolist() == [False, True]
+
+
+def test_a_cross_with_an_empty_column_of_train_has_no_tensor(transform):
+    assert "id.nothing.cross_50" not in transform({"id": "b"})
 
 
 POSITIONS = [

@@ -88,6 +88,24 @@ def test_a_wrong_dataset_is_told_with_line_key_and_reason(
     assert f"definitions/all.toml:{line}: {told}" in found
 
 
+CROSSES = [
+    ("", "columns: is missing"),
+    ('columns = ["product"]', "columns: a cross joins 2 or 3 different columns"),
+    ('columns = ["product", "product"]', "columns: a cross joins 2 or 3 different columns"),
+    ('columns = ["product", "departmnt"]',
+     'columns[1]: "departmnt" is no feature of this tower. Did you mean "department"?'),
+    ('columns = ["product", "household"]',
+     'columns[1]: "household" is no feature of this tower. There are "product", "department".'),
+    ('columns = ["product", "department"], buckets = 1', "buckets: must be at least 2"),
+    ('columns = ["product", "department"], dim = 0', "dim: must be above 0"),
+    ('columns = ["product", "department"], dims = 4', 'dims: unknown key. Did you mean "dim"?'),
+    ('columns = ["product", "department"], crossing_buckets = { at = 5 }',
+     'crossing_buckets.at: "at" is not among the columns of the cross'),
+    ('columns = ["product", "department"], crossing_buckets = { department = 1 }',
+     "crossing_buckets.department: must be at least 2"),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "told"),
     [
@@ -124,6 +142,8 @@ def test_a_wrong_dataset_is_told_with_line_key_and_reason(
          "features.basic.target.clip: must be two percentiles from 0 to 100, the lower one first"),
         ('dataset = "grocery"', 'dataset = "grocery"\ntarget = { column = "at", clip = [1] }', 3,
          "features.basic.target.clip[1]: is missing"),
+        *(('dataset = "grocery"', f'dataset = "grocery"\nproduct_crosses = [{{ {cross} }}]', 3,
+           f"features.basic.product_crosses[0].{told}") for cross, told in CROSSES),
     ],
 )  # fmt: skip
 def test_a_wrong_feature_config_is_told(tmp_path: Path, old: str, new: str, line: int, told: str):
