@@ -280,7 +280,10 @@ def _per_input(width: int | None, weights: int) -> int | None:
 
 
 def _table_rows(transform: Transform, feature: Feature, distinct: Mapping[str, int]) -> int:
-    """Return how many ids a transform embeds: a missing one, and tokens with an unknown one."""
+    """Return how many ids a transform embeds: a missing one, and tokens with an unknown one.
+
+    A history has no table of its own.
+    """
     if transform == "embed":
         # TFT puts a placeholder into an empty vocabulary.
         return 1 + max(1, distinct[feature.column]) + 1
@@ -294,6 +297,8 @@ def _in_words(transform: Transform, feature: Feature) -> str:
         return f"{feature.buckets} buckets, embedding of {feature.dim}"
     if transform == "normalize":
         return "z-score"
+    if transform == "average":
+        return f"average of the last {feature.max_length}, shared with {feature.vocabulary}"
     return f"{transform.removeprefix('cyclical_')} cycle"
 
 

@@ -109,6 +109,8 @@ class FeatureView(_View):
     tensor_dim: int
     dim: int | None = None
     buckets: int | None = None
+    max_length: int | None = None
+    vocabulary: str | None = None
     primary: bool = False
 
     @classmethod

@@ -30,14 +30,18 @@ class TowerInput(NamedTuple):
     Attributes:
         ids: `[rows, embedded tensors] int32`.
         values: `[rows, widths of the other tensors] float32`.
+        histories: `[rows, lengths of the histories] int32`, 0 where a list is shorter; `()` stands
+            for none.
     """
 
     ids: Any
     values: Any
+    histories: Any = ()
 
     def take(self, rows: Any) -> "TowerInput":  # noqa: ANN401 - indices or a slice
         """Return some of the rows of arrays."""
-        return TowerInput(self.ids[rows], self.values[rows])
+        histories = self.histories[rows] if len(self.histories) else self.histories
+        return TowerInput(self.ids[rows], self.values[rows], histories)
 
 
 class Examples(NamedTuple):
@@ -74,14 +78,22 @@ def stack_tensors(
 ) -> TowerInput:
     """Return one tower's input from the transformed features; a tensor that isn't there is 0."""
     ids, values = [], []
+    histories = [tf.zeros([rows, 0], tf.int32)]
     for tensor in tower_tensors(features):
         if tensor.embedded:
             missing = tf.zeros([rows], tf.int64)
             ids.append(tf.cast(transformed.get(tensor.name, missing), tf.int32))
+        elif tensor.vocabulary is not None:
+            none = tf.zeros([rows, tensor.width], tf.int64)
+            histories.append(tf.cast(transformed.get(tensor.name, none), tf.int32))
         else:
             values.append(transformed.get(tensor.name, tf.zeros([rows, tensor.width])))
     empty = tf.zeros([rows, 0])
-    return TowerInput(tf.stack(ids, axis=1), tf.concat([empty, *values], axis=1))
+    return TowerInput(
+        ids=tf.stack(ids, axis=1),
+        values=tf.concat([empty, *values], axis=1),
+        histories=tf.concat(histories, axis=1),
+    )
 
 
 def load_splits(

@@ -11,12 +11,15 @@ A missing value is a null, an empty string, or a number that is not finite:
     cross       0 when one of the columns is missing; 1 … buckets by the hash of the columns' tokens
                 and of the others' buckets by train's quantiles; what train doesn't have is hashed
                 like anything else
+    average     the last ids of a list, oldest first, numbered by the product id's vocabulary and
+                padded with 0 at the end; what is empty in a list is left out; an unknown id is V+1
 
 A column without any value in train has no tensor: in every row it is missing.
 """
 
 import math
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, Literal
 
 import pipelines.tf_environment  # noqa: F401  # pyright: ignore[reportUnusedImport]
@@ -66,13 +69,14 @@ def preprocessing_fn(
     """Transform one batch of raw features.
 
     Args:
-        inputs: every column that train has values of, `[batch, 0 or 1]` sparse.
+        inputs: every column that train has values of, sparse: `[batch, 0 or 1]`, `[batch, n]` of
+            lists.
         custom_config: as made by `transform_config`.
 
     Returns:
-        Tensors by `Tensor.name`: ids `[batch] int64`, normalized values `[batch, 1] float32`,
-        cyclical ones `[batch, 2] float32`. Those of a column without any value in train are left
-        out: they would be 0 in every row.
+        Tensors by `Tensor.name`: ids `[batch] int64`, those of histories `[batch, length] int64`,
+        normalized values `[batch, 1] float32`, cyclical ones `[batch, 2] float32`. Those of a
+        column without any value in train are left out: they would be 0 in every row.
     """
     types: Mapping[str, SqlType] = custom_config[COLUMN_TYPES]
     columns = {
@@ -82,12 +86,18 @@ def preprocessing_fn(
     }
     tensors = (Tensor.of_json(fields) for fields in custom_config[TENSORS])
     return {
-        tensor.name: _cross(tensor, columns)
-        if tensor.parts
-        else columns[tensor.column].transform(tensor)
+        tensor.name: _tensor(tensor, columns)
         for tensor in tensors
         if columns.keys() >= set(tensor.columns)
     }
+
+
+def _tensor(tensor: Tensor, columns: Mapping[str, "_Column"]) -> tf.Tensor:
+    if tensor.parts:
+        return _cross(tensor, columns)
+    if tensor.vocabulary is not None:
+        return columns[tensor.column].history(columns[tensor.vocabulary], tensor.width)
+    return columns[tensor.column].transform(tensor)
 
 
 def _cross(tensor: Tensor, columns: Mapping[str, "_Column"]) -> tf.Tensor:
@@ -105,11 +115,18 @@ def _cross(tensor: Tensor, columns: Mapping[str, "_Column"]) -> tf.Tensor:
 
 
 class _Column:
-    """The present values of one raw column."""
+    """One raw column: the present values of its rows, or their lists."""
 
     def __init__(self, name: str, column: tf.SparseTensor) -> None:
         self._name = name
-        self._present = _present(column)
+        self._lists = column
+
+    @cached_property
+    def _present(self) -> tf.SparseTensor:
+        """The values of a column that has at most one a row, `[rows, 1]`."""
+        rows = self._lists.dense_shape[0]
+        shape = tf.stack([rows, tf.constant(1, tf.int64)])
+        return _present(tf.SparseTensor(self._lists.indices, self._lists.values, shape))
 
     def transform(self, tensor: Tensor) -> tf.Tensor:
         """Return one tensor of the column."""
@@ -148,9 +165,23 @@ class _Column:
         return values if values.dtype == tf.string else tf.strings.as_string(values)
 
     def _ids(self) -> tf.Tensor:
-        values = self._tokens()
-        vocabulary = tft.vocabulary(values, vocab_filename=safe_name(self._name))
-        return self._spread(tft.apply_vocabulary(values, vocabulary, num_oov_buckets=1) + 1)
+        return self._spread(self._numbered(self._tokens()))
+
+    def _numbered(self, tokens: tf.Tensor) -> tf.Tensor:
+        """Return the ids of some tokens `[n] int64` by this column's vocabulary, from 1 on."""
+        return tft.apply_vocabulary(tokens, self._vocabulary, num_oov_buckets=1) + 1
+
+    @cached_property
+    def _vocabulary(self) -> Any:  # noqa: ANN401 - TFT's own type of a file to be
+        return tft.vocabulary(self._tokens(), vocab_filename=safe_name(self._name))
+
+    def history(self, product: "_Column", length: int) -> tf.Tensor:
+        """Return the last ids of each row's list by the product's vocabulary `[rows, length]`."""
+        present = _present(self._lists)
+        ids = product._numbered(present.values)
+        rows = self._lists.dense_shape[0]
+        lists = tf.RaggedTensor.from_value_rowids(ids, present.indices[:, 0], rows)
+        return lists[:, -length:].to_tensor(0, shape=[None, length])
 
     def _scores(self) -> tf.Tensor:
         """Return z-scores `[present] float32`, computed in float64, which holds microseconds."""
@@ -174,9 +205,7 @@ class _Column:
 
 
 def _present(column: tf.SparseTensor) -> tf.SparseTensor:
-    """Return a column as `[rows, 1]` without the values that count as missing."""
-    shape = tf.stack([column.dense_shape[0], tf.constant(1, tf.int64)])
-    column = tf.SparseTensor(column.indices, column.values, shape)
+    """Return a column without the values that count as missing."""
     if column.dtype == tf.string:
         return tf.sparse.retain(column, tf.strings.length(column.values) > 0)
     if column.dtype == tf.float32:

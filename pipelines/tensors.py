@@ -30,6 +30,8 @@ class Tensor(NamedTuple):
         transform: what is done with it.
         buckets: number of buckets of `bucketize`, or of hashes of `cross`, else None.
         parts: of a cross.
+        vocabulary: the column whose ids a history lists.
+        length: how many of them count, the last ones.
     """
 
     column: str
@@ -37,17 +39,20 @@ class Tensor(NamedTuple):
     transform: Transform | Literal["cross"]
     buckets: int | None
     parts: tuple[Part, ...] = ()
+    vocabulary: str | None = None
+    length: int | None = None
 
     @classmethod
     def of_json(cls, fields: Sequence[Any]) -> "Tensor":
         """Return the tensor that became a JSON list."""
-        *simple, parts = fields
-        return cls(*simple, parts=tuple(Part(*part) for part in parts))
+        tensor = cls(*fields)
+        return tensor._replace(parts=tuple(Part(*part) for part in tensor.parts))
 
     @property
     def name(self) -> str:
         """Key in the preprocessing function's output."""
-        suffix = f"_{self.buckets}" if self.buckets else ""
+        size = self.buckets or self.length
+        suffix = f"_{size}" if size else ""
         # Where a dash stands for itself, no other follows: no column's name looks like that.
         crossed = (f"{safe_name(p.column)}{f'-{p.buckets}' * bool(p.buckets)}" for p in self.parts)
         return f"{'.'.join(crossed) or safe_name(self.column)}.{self.transform}{suffix}"
@@ -55,16 +60,23 @@ class Tensor(NamedTuple):
     @property
     def columns(self) -> tuple[str, ...]:
         """The raw columns that it is made of."""
+        if self.vocabulary is not None:
+            return self.column, self.vocabulary
         return tuple(part.column for part in self.parts) or (self.column,)
 
     @property
     def embedded(self) -> bool:
-        """Whether it holds ids `[batch] int64` to embed, not values `[batch, width] float32`."""
+        """Whether it holds ids `[batch] int64` to embed.
+
+        Else it holds values `[batch, width] float32`, or those of a history `[batch, width] int64`.
+        """
         return self.transform in ("embed", "bucketize", "cross")
 
     @property
     def width(self) -> int:
-        """How many numbers a row has: 2 for sin and cos, else 1."""
+        """How many numbers a row has: 2 for sin and cos, `length` ids of a history, else 1."""
+        if self.length is not None:
+            return self.length
         return 2 if self.transform.startswith("cyclical_") else 1
 
 
@@ -79,6 +91,8 @@ def feature_tensors(feature: Feature | Cross) -> tuple[Tensor, ...]:
             feature.data_type,
             transform,
             feature.buckets if transform == "bucketize" else None,
+            vocabulary=feature.vocabulary,
+            length=feature.max_length,
         )
         for transform in feature.transforms
     )

@@ -239,6 +239,8 @@ def check_features(features: FeatureConfigDefinition) -> Iterator[Finding]:
 def _check_feature(feature: FeatureDefinition) -> Iterator[tuple[str, str]]:
     if feature.primary and feature.data_type not in {None, "text"}:
         yield "data_type", "a primary feature is an id and must be text"
+    if feature.max_length is not None and feature.data_type not in {None, "history"}:
+        yield "max_length", "goes with histories"
     if feature.transforms is None:
         return
     if not feature.transforms:
@@ -250,7 +252,8 @@ def _check_feature(feature: FeatureDefinition) -> Iterator[tuple[str, str]]:
         yield "transforms", f"{feature.data_type} takes {listed(allowed)}, not {listed(wrong)}"
     if feature.buckets is not None and "bucketize" not in feature.transforms:
         yield "buckets", "goes with the transform bucketize"
-    if feature.dim is not None and not {"embed", "bucketize"} & set(feature.transforms):
+    embeddings = {"embed", "bucketize", "average"}
+    if feature.dim is not None and not embeddings & set(feature.transforms):
         yield "dim", "goes with the transforms embed and bucketize"
 
 
@@ -278,7 +281,17 @@ def check_features_against(
 ) -> Iterator[Finding]:
     """Find columns that the feature config's dataset doesn't list."""
     dataset = datasets.get(features.dataset)
-    if dataset is None or not dataset.columns:
+    if dataset is None:
+        return
+    for (_, _, *at), feature in features.by_path():
+        history, product = dataset.histories.get(feature.column), dataset.roles.product
+        if history is not None and history.column != product:
+            yield (
+                (*at, "column"),
+                f"{quoted(feature.column)} lists values of {quoted(history.column)}; a history "
+                f"that is a feature lists products, {quoted(product)}",
+            )
+    if not dataset.columns:
         return
     known = (*dataset.columns, *dataset.histories)
     target = features.target_column

@@ -186,7 +186,11 @@ class DatasetDefinition(Definition):
 
 
 class FeatureDefinition(Frozen):
-    """A column as a feature of a tower; None means: by the column's type and cardinality."""
+    """A column as a feature of a tower; None means: by the column's type and cardinality.
+
+    Attributes:
+        max_length: how many values of a history count, the last ones; 50 where it isn't said.
+    """
 
     column: str
     primary: bool = False
@@ -194,6 +198,7 @@ class FeatureDefinition(Frozen):
     transforms: tuple[Transform, ...] | None = None
     buckets: int | None = Field(default=None, ge=2, le=10_000)
     dim: int | None = Field(default=None, gt=0, le=4096)
+    max_length: int | None = Field(default=None, gt=0, le=1_000)
 
 
 class CrossDefinition(Frozen):
@@ -242,6 +247,9 @@ class FeatureConfigDefinition(Definition):
         for key in ("buyer_crosses", "product_crosses"):
             if not value[key]:
                 del value[key]
+        for feature in (*value["buyer"], *value["product"]):
+            if feature["max_length"] is None:
+                del feature["max_length"]
         return content_hash(value)
 
     @property

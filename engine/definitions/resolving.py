@@ -21,6 +21,7 @@ from engine.spec import (
 
 _DEFAULT_BUCKETS = 10
 _DEFAULT_BUCKET_DIM = 8
+_DEFAULT_MAX_LENGTH = 50
 
 
 def resolve_features(
@@ -33,16 +34,24 @@ def resolve_features(
     Args:
         definition: as written.
         data_types: of every column that it names.
-        cardinalities: distinct values of the columns that are embedded without a `dim`.
+        cardinalities: distinct values of the columns that are embedded without a `dim`; while
+            they are unknown, the dimensions that depend on them are the least.
 
     Raises:
         InvalidInput: a feature asks for what its column's data type doesn't take.
     """
+    (product,) = (feature for feature in definition.product if feature.primary)
+    product_dim = product.dim or default_dim(cardinalities.get(product.column, 0))
+    is_dim_known = product.dim is not None or product.column in cardinalities
 
     def tower(name: str) -> Iterator[Feature]:
         for path, feature in definition.by_path():
             if path[2] == name:
                 column = feature.column
+                if data_types[column] == "history":
+                    same = feature if is_dim_known else feature.replace(dim=None)
+                    yield _history(path, same, product.column, product_dim)
+                    continue
                 yield _resolve(path, feature, data_types[column], cardinalities.get(column, 0))
 
     def crosses(name: str, written: tuple[CrossDefinition, ...]) -> Iterator[Cross]:
@@ -81,6 +90,9 @@ def _resolve(
     if feature.buckets is not None and not buckets:
         misfit = _misfit(feature, data_type, "whose buckets go with the transform bucketize")
         raise DataMisfit(misfit, (*path, "buckets"))
+    if feature.max_length is not None:
+        misfit = _misfit(feature, data_type, "whose max_length goes with histories")
+        raise DataMisfit(misfit, (*path, "max_length"))
     default = default_dim(cardinality) if embeds else _DEFAULT_BUCKET_DIM
     return Feature(
         column=feature.column,
@@ -88,6 +100,26 @@ def _resolve(
         transforms=transforms,
         dim=(feature.dim or default) if embeds or buckets else None,
         buckets=(feature.buckets or _DEFAULT_BUCKETS) if buckets else None,
+        primary=feature.primary,
+    )
+
+
+def _history(path: Path, feature: FeatureDefinition, product: str, dim: int) -> Feature:
+    with concerning(*path, "transforms"):
+        transforms = _transforms(feature, "history")
+    if feature.dim not in {None, dim}:
+        told = f"whose embeddings are those of {quoted(product)}, of dim {dim}"
+        raise DataMisfit(_misfit(feature, "history", told), (*path, "dim"))
+    if feature.buckets is not None:
+        told = "whose buckets go with the transform bucketize"
+        raise DataMisfit(_misfit(feature, "history", told), (*path, "buckets"))
+    return Feature(
+        column=feature.column,
+        data_type="history",
+        transforms=transforms,
+        dim=dim,
+        max_length=feature.max_length or _DEFAULT_MAX_LENGTH,
+        vocabulary=product,
         primary=feature.primary,
     )
 

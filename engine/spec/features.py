@@ -50,8 +50,10 @@ class Feature(Frozen):
         column: the column's alias in the dataset.
         data_type: how the column is read.
         transforms: at least one; a numeric column may be both normalized and bucketized.
-        dim: embedding dimension of `embed` and `bucketize`; None where neither is used.
+        dim: embedding dimension of `embed`, `bucketize` and `average`; None without any of them.
         buckets: number of buckets of `bucketize`; None where it isn't used.
+        max_length: how many values of a history count, the last ones; None elsewhere.
+        vocabulary: the id whose vocabulary and embeddings a history shares; None elsewhere.
         primary: whether this is the tower's id.
     """
 
@@ -60,6 +62,8 @@ class Feature(Frozen):
     transforms: tuple[Transform, ...]
     dim: int | None = None
     buckets: int | None = None
+    max_length: int | None = None
+    vocabulary: str | None = None
     primary: bool = False
 
     @model_validator(mode="after")
@@ -67,8 +71,11 @@ class Feature(Frozen):
         allowed = TRANSFORMS[self.data_type]
         if not self.transforms or any(t not in allowed for t in self.transforms):
             raise ValueError(f"{self.data_type} takes the transforms {', '.join(allowed)}")
-        if {"embed", "bucketize"} & set(self.transforms) and not (self.dim and self.dim > 0):
-            raise ValueError("embed and bucketize need a dim above 0")
+        embedding = {"embed", "bucketize", "average"} & set(self.transforms)
+        if embedding and not (self.dim and self.dim > 0):
+            raise ValueError("embed, bucketize and average need a dim above 0")
+        if "average" in self.transforms and not (self.max_length and self.vocabulary):
+            raise ValueError("a history needs a max_length and the id whose embeddings it shares")
         if "bucketize" in self.transforms and not (self.buckets and self.buckets > 1):
             raise ValueError("bucketize needs at least 2 buckets")
         return self
@@ -204,6 +211,15 @@ class FeatureConfig(Frozen):
         for tower, features in (("buyer", self.buyer), ("product", self.product)):
             if sum(f.primary for f in features) != 1:
                 raise ValueError(f"the {tower} tower needs exactly one primary feature")
+        return self
+
+    @model_validator(mode="after")
+    def _shared_embeddings(self) -> "FeatureConfig":
+        product = next(feature for feature in self.product if feature.primary)
+        for feature in (*self.buyer, *self.product):
+            shared = feature.vocabulary, feature.dim
+            if feature.data_type == "history" and shared != (product.column, product.dim):
+                raise ValueError("a history shares the embeddings of the product id, and their dim")
         return self
 
     @property

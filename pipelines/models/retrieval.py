@@ -12,6 +12,7 @@ import tensorflow_recommenders as tfrs
 
 from engine.spec import ExperimentSpec
 from pipelines.data import TowerInput
+from pipelines.models.fields import SharedTables
 from pipelines.models.towers import Tower
 
 
@@ -57,6 +58,7 @@ class RetrievalModel(tfrs.Model):
             vocabulary_sizes=vocabulary_sizes,
             output_dim=model.output_dim,
             normalize=model.retrieval.normalize,
+            shared=SharedTables(vocabulary_sizes),
         )
         self.query_tower = tower(features.buyer_inputs, model.buyer_tower.layers, name="query")
         self.candidate_tower = tower(

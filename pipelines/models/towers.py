@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from engine.spec import BatchNorm, Cross, Dense, Dropout, Feature, Layer, LayerNorm
 from pipelines.data import TowerInput
-from pipelines.models.fields import Fields
+from pipelines.models.fields import Fields, SharedTables
 
 
 class Tower(tf.keras.layers.Layer):
@@ -23,6 +23,7 @@ class Tower(tf.keras.layers.Layer):
         vocabulary_sizes: Mapping[str, int],
         output_dim: int,
         normalize: bool,
+        shared: SharedTables | None = None,
         name: str,
     ) -> None:
         """Make the layers.
@@ -33,10 +34,11 @@ class Tower(tf.keras.layers.Layer):
             vocabulary_sizes: number of tokens that train has, by text column.
             output_dim: width of the output embedding.
             normalize: whether the output has length 1.
+            shared: the tables that both towers read.
             name: of the tower.
         """
         super().__init__(name=name)
-        self._fields = Fields(features, vocabulary_sizes)
+        self._fields = Fields(features, vocabulary_sizes, shared)
         self._hidden = [_keras_layer(layer) for layer in layers]
         self._output = tf.keras.layers.Dense(output_dim, name="output")
         self._normalize = normalize

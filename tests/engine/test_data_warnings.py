@@ -99,6 +99,26 @@ def test_a_plan_names_its_files_as_they_were(tmp_path: Path):
     assert (files[1].size, files[1].modified_ns) == (stat.st_size, stat.st_mtime_ns)
 
 
+def test_a_history_and_a_cross_of_real_data_are_planned(tmp_path: Path):
+    write_sales(tmp_path)
+    path = tmp_path / "definitions" / "all.toml"
+    buyer = """buyer = [{ column = "user", primary = true }, { column = "bought", max_length = 5 }]
+    buyer_crosses = [{ columns = ["user", "at"], dim = 3 }]"""
+    text = path.read_text().replace('buyer = [{ column = "user", primary = true }]', buyer)
+    user = '{ column = "user", primary = true }, '
+    text = text.replace(user, user + '{ column = "at" }, ')
+    histories = 'histories = { bought = { column = "item", last = 9 } }\n'
+    path.write_text(
+        text.replace("[datasets.sales.columns]", histories + "[datasets.sales.columns]")
+    )
+    found = plan(tmp_path)
+    user, at, bought = found.features.buyer
+    assert (bought.data_type, bought.vocabulary, bought.max_length) == ("history", "item", 5)
+    assert bought.dim == found.features.product[0].dim
+    assert found.features.buyer_dim == user.tensor_dim + at.tensor_dim + bought.tensor_dim + 3
+    assert [c.repeated for c in found.examples.columns if c.name == "bought"] == [True]
+
+
 def test_a_logarithm_of_minus_one_or_less_is_told_before_the_run(tmp_path: Path):
     write_sales(tmp_path)
     path = tmp_path / "definitions" / "all.toml"
@@ -134,7 +154,14 @@ def test_a_target_has_a_range_and_only_labels_suit_binary_crossentropy(tmp_path:
 
 def test_a_random_split_with_a_history_leaks():
     item = Feature(column="item", data_type="text", transforms=("embed",), dim=8, primary=True)
-    history = Feature(column="bought", data_type="history", transforms=("average",), dim=8)
+    history = Feature(
+        column="bought",
+        data_type="history",
+        transforms=("average",),
+        dim=8,
+        max_length=50,
+        vocabulary="item",
+    )
     user = item.replace(column="user")
     leaking = FeatureConfig(name="f", dataset="d", buyer=(user, history), product=(item,))
     (told,) = leak_warnings(Split(), leaking)

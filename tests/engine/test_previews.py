@@ -141,6 +141,20 @@ def test_crosses_have_a_table_of_their_hashes():
     assert (row.embedding_parameters, row.vocabulary_size) == (1_001 * 3, None)
 
 
+def test_a_history_has_no_table_of_its_own():
+    bought = Feature(
+        column="bought",
+        data_type="history",
+        transforms=("average",),
+        dim=8,
+        max_length=50,
+        vocabulary="item",
+    )
+    (row,) = tower_features((bought,), {"bought": 99}).features
+    assert row.transforms == ("average of the last 50, shared with item",)
+    assert (row.tensor_dim, row.embedding_parameters, row.vocabulary_size) == (8, 0, None)
+
+
 def test_mistakes_are_told(engine):
     with pytest.raises(NotFound):
         engine.preview_features("none")

@@ -40,6 +40,8 @@ TYPES = {
     "close": "INT64",
     "nothing": "STRING",
     WEIRD: "STRING",
+    "bought": "STRING",
+    "never": "STRING",
 }
 CYCLES = ("yearly", "quarterly", "monthly", "weekly", "daily")
 START = micros(2024, 7, 1)
@@ -52,6 +54,7 @@ TRAIN = [
     {"id": "a", "number": 8, "value": 1.0, "at": START + 8 * MINUTE, "close": START + 40},
     {"id": "", "value": 3.0},
 ]
+TRAIN[0]["bought"] = ["a", "only here"]
 TRAIN = [{"constant": 5.5, "still": START, WEIRD: "x", **row} for row in TRAIN]
 
 
@@ -65,6 +68,17 @@ def crossed(*parts: tuple[str, int | None]) -> Cross:
         ),
         buckets=50,
         dim=2,
+    )
+
+
+def history(column: str) -> Feature:
+    return Feature(
+        column=column,
+        data_type="history",
+        transforms=("average",),
+        dim=2,
+        max_length=3,
+        vocabulary="id",
     )
 
 
@@ -119,12 +133,20 @@ SPEC = spec_of(
     Feature(column="close", data_type="temporal", transforms=("normalize",)),
     Feature(column="nothing", data_type="text", transforms=("embed",), dim=2),
     Feature(column=WEIRD, data_type="text", transforms=("embed",), dim=2),
+    history("bought"),
+    history("never"),
     crosses=(
         crossed(("id", None), ("value", 2)),
         crossed(("id", None), ("number", None), ("at", 5)),
         crossed(("id", None), ("nothing", None)),
     ),
 )
+
+
+def listed(row: dict, name: str) -> list:
+    """Return a column's values in a row."""
+    value = row.get(name, [])
+    return value if isinstance(value, list) else [value]
 
 
 @pytest.fixture(scope="module")
@@ -141,13 +163,13 @@ def transform(tmp_path_factory):
     from pipelines import preprocessing
 
     dtypes = {"STRING": tf.string, "INT64": tf.int64, "FLOAT": tf.float32}
-    known = {name: kind for name, kind in TYPES.items() if name != "nothing"}
+    known = {name: kind for name, kind in TYPES.items() if name not in {"nothing", "never"}}
     schema = schema_utils.schema_from_feature_spec(
         {name: tf.io.VarLenFeature(dtypes[kind]) for name, kind in known.items()}
     )
     config = preprocessing.transform_config(SPEC)
     folder = str(tmp_path_factory.mktemp("transform"))
-    rows = [{name: [row[name]] if name in row else [] for name in known} for row in TRAIN]
+    rows = [{name: listed(row, name) for name in known} for row in TRAIN]
     with (
         Pipeline(runner=FnApiRunner()) as pipeline,
         tft_beam.Context(temp_dir=folder + "/temp"),
@@ -160,10 +182,11 @@ def transform(tmp_path_factory):
     layer = tft.TFTransformOutput(folder).transform_features_layer()
 
     def column(name: str, kind: str, rows: list[dict]) -> tf.SparseTensor:
-        present = [i for i, row in enumerate(rows) if name in row]
-        values = tf.constant([rows[i][name] for i in present], dtypes[kind])
-        indices = np.array([[i, 0] for i in present], np.int64).reshape(-1, 2)
-        return tf.SparseTensor(indices, values, [len(rows), 1 if present else 0])
+        lists = [listed(row, name) for row in rows]
+        values = tf.constant([value for values in lists for value in values], dtypes[kind])
+        cells = [[i, j] for i, values in enumerate(lists) for j in range(len(values))]
+        indices = np.array(cells, np.int64).reshape(-1, 2)
+        return tf.SparseTensor(indices, values, [len(rows), max(map(len, lists))])
 
     def apply(*rows: dict) -> dict[str, np.ndarray]:
         tensors = {name: column(name, kind, rows) for name, kind in known.items()}
@@ -268,6 +291,23 @@ def test_a_cross_with_a_missing_column_is_missing(transform):
 
 def test_a_cross_with_an_empty_column_of_train_has_no_tensor(transform):
     assert "id.nothing.cross_50" not in transform({"id": "b"})
+
+
+def test_a_history_is_its_last_products_by_the_product_ids_vocabulary(transform):
+    """Of the ids in train, b is 1 and a is 2; what only a list of train has is unknown, 3."""
+    out = transform(
+        {"bought": ["a", "b"]},
+        {"bought": ["a", "a", "b", "new", "b"]},
+        {"bought": ["only here", "", "a"]},
+        {"bought": [""]},
+        {},
+    )
+    expected = [[2, 1, 0], [1, 3, 1], [3, 2, 0], [0, 0, 0], [0, 0, 0]]
+    assert out["bought.average_3"].tolist() == expected
+
+
+def test_a_history_that_is_empty_in_train_has_no_tensor(transform):
+    assert "never.average_3" not in transform({"bought": ["a"]})
 
 
 POSITIONS = [

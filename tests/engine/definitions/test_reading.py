@@ -124,6 +124,10 @@ CROSSES = [
          "features.basic.product[1].transforms: text takes embed, not normalize"),
         ('column = "department"', 'column = "department"\nbuckets = 1', 14,
          "features.basic.product[1].buckets: must be at least 2"),
+        ('column = "department"', 'column = "department"\nmax_length = 0', 14,
+         "features.basic.product[1].max_length: must be above 0"),
+        ('column = "department"', 'column = "department"\ndata_type = "text"\nmax_length = 9', 15,
+         "features.basic.product[1].max_length: goes with histories"),
         ('column = "department"', 'column = "product"', 13,
          'features.basic.product[1].column: "product" is in this tower twice'),
         ('column = "household"', 'column = "household"\ndata_type = "numeric"', 6,
@@ -152,6 +156,20 @@ def test_a_wrong_feature_config_is_told(tmp_path: Path, old: str, new: str, line
     (folder / "datasets.toml").write_text(GROCERY, encoding="utf-8")
     found = problems(folder, replaced(BASIC, old, new))
     assert any(p.startswith(f"definitions/all.toml:{line}: {told}") for p in found), found
+
+
+def test_a_history_of_anything_but_products_is_no_feature(tmp_path: Path):
+    folder = tmp_path / "definitions"
+    history = '[datasets.grocery.histories]\nseen = { column = "department" }\n'
+    text = BASIC + '[[features.basic.buyer]]\ncolumn = "seen"\n'
+    (told,) = problems(folder, f"{text}{GROCERY}{history}")
+    assert told == (
+        'definitions/all.toml:15: features.basic.buyer[1].column: "seen" lists values of '
+        '"department"; a history that is a feature lists products, "product"'
+    )
+    assert (
+        problems(folder, f"{text}{GROCERY}{history}".replace('"department" }', '"product" }')) == []
+    )
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,8 @@ def test_what_is_not_used_leaves_the_hash_of_older_definitions_alone():
     )
     cross = CrossDefinition(columns=("user", "age"))
     assert config(buyer_crosses=(cross,)).hash != config().hash
+    bought = FeatureDefinition(column="bought")
+    assert config(bought.replace(max_length=9)).hash != config(bought).hash
 
 
 def test_a_target_is_a_column_or_a_table():
@@ -69,6 +71,36 @@ def test_numeric_and_temporal_parts_of_a_cross_have_ten_buckets_unless_told_othe
         ),
     )
     assert found.buyer_dim == 8 + 1 + 1 + 32
+
+
+def test_a_history_shares_vocabulary_and_dim_of_the_product_id():
+    bought = FeatureDefinition(column="bought")
+    found = resolved(bought).buyer[1]
+    assert (found.transforms, found.vocabulary, found.dim) == (("average",), "item", 96)
+    assert (found.max_length, found.tensor_dim) == (50, 96)
+    same = resolved(bought.replace(max_length=7, dim=96)).buyer[1]
+    assert (same.max_length, same.dim) == (7, 96)
+    # Before the data is read, the dim that depends on it can't be compared.
+    assert resolve_features(config(bought.replace(dim=96)), TYPES, {}).buyer[1].dim == 8
+
+
+@pytest.mark.parametrize(
+    ("feature", "told", "key"),
+    [
+        (
+            {"column": "bought", "dim": 32},
+            'whose embeddings are those of "item"',
+            "dim",
+        ),
+        ({"column": "bought", "buckets": 5}, "whose buckets go with the transform", "buckets"),
+        ({"column": "bought", "transforms": ["embed"]}, "which takes average", "transforms"),
+        ({"column": "age", "max_length": 5}, "whose max_length goes with hist", "max_length"),
+    ],
+)
+def test_what_a_history_does_not_take_is_told(feature, told, key):
+    with pytest.raises(DataMisfit, match=told) as refused:
+        resolved(FeatureDefinition.model_validate(feature))
+    assert refused.value.path == ("features", "f", "buyer", 1, key)
 
 
 @pytest.mark.parametrize(
