@@ -14,11 +14,15 @@ from engine.spec import Cross, Feature, Frozen, ModelType, OptimizerName, Traini
 from engine.spec.run_folder import (
     ComponentName,
     GradientNorms,
+    GradientStats,
     Interval,
     LogEntry,
     LossCurves,
     Rows,
     RunError,
+    TowerName,
+    Vocabulary,
+    WeightNorms,
 )
 from engine.states import TERMINAL, BackendName, Hardware, Intent, Status
 
@@ -238,6 +242,12 @@ class TrainingHistory(_View):
     gradient_norms: GradientNorms
     examples_per_second: tuple[float, ...] = ()
     """Empty where it isn't known."""
+    epoch_metrics: dict[str, tuple[float, ...]] = {}
+    """What was measured after each epoch besides the losses, as val_rmse."""
+    weight_stats: dict[TowerName, WeightNorms] = {}
+    gradient_stats: dict[TowerName, GradientStats] = {}
+    """Empty until the Trainer has ended, as are weight_stats and vocabularies."""
+    vocabularies: dict[str, Vocabulary] = {}
     final_metrics: dict[str, float]
     params: dict[str, float | int | str | None]
 

@@ -197,6 +197,11 @@ def _retrieval(candidate: Candidate) -> str:
     return ", ".join(f"{key} {json.dumps(value)}" for key, value in settings.items()) or "default"
 
 
+def _optimizer(candidate: Candidate) -> str:
+    model = candidate.spec.model
+    return f"{model.optimizer}, row by row" if model.row_wise else model.optimizer
+
+
 _DATASET: tuple[tuple[str, str, _Text], ...] = (
     ("dataset", "dataset", lambda c: c.detail.dataset),
     ("tables", "tables", _tables),
@@ -223,7 +228,7 @@ _TRAINING: tuple[tuple[str, str, _Text], ...] = (
     ("epochs", "epochs", lambda c: f"{c.spec.params.epochs}"),
     ("batch_size", "batch size", lambda c: f"{c.spec.params.batch_size}"),
     ("learning_rate", "learning rate", lambda c: f"{c.spec.params.learning_rate:g}"),
-    ("optimizer", "optimizer", lambda c: c.spec.model.optimizer),
+    ("optimizer", "optimizer", _optimizer),
     ("seed", "seed", lambda c: f"{c.spec.params.seed}"),
     ("backend", "backend", lambda c: c.spec.backend),
 )

@@ -17,7 +17,7 @@ from engine.definitions.models import (
 )
 from engine.definitions.names import listed, quoted, suggestion
 from engine.definitions.wording import Finding
-from engine.spec import ROW_KEY, TRANSFORMS
+from engine.spec import ROW_KEY, TRANSFORMS, Dense, Layer
 
 _LONGEST_NAME = 100
 
@@ -306,21 +306,57 @@ def check_features_against(
 
 
 def check_model(model: ModelConfigDefinition) -> Iterator[Finding]:
-    """Find a model with both a preset and layers, or with neither."""
+    """Find a model with both a preset and layers, or with neither, and settings of another type."""
+    yield from _check_type(model)
+    if model.row_wise and model.optimizer not in ("adam", "adamw"):
+        yield ("row_wise",), f"goes with adam and adamw, not with {model.optimizer}"
     towers = {"buyer_tower": model.buyer_tower, "product_tower": model.product_tower}
     given = [key for key, layers in towers.items() if layers is not None]
-    if model.preset is not None:
+    if model.combine == "sum":
+        yield from _check_sum(model)
+    elif model.preset is not None:
         for key in given:
             yield (key,), "a preset brings its layers: give either preset or both towers"
         return
-    if not given:
+    elif not given:
         yield (), "needs a preset, or buyer_tower and product_tower"
         return
-    for key in towers:
-        if key not in given:
-            yield (key,), "is missing: without a preset both towers need layers"
+    else:
+        for key in towers:
+            if key not in given:
+                yield (key,), "is missing: without a preset both towers need layers"
     if model.output_dim is None:
         yield ("output_dim",), "is missing: it is optional with a preset only"
+
+
+def _check_sum(model: ModelConfigDefinition) -> Iterator[Finding]:
+    if model.preset is not None:
+        yield ("preset",), 'a preset brings dense layers, combine = "sum" takes none'
+    for key in ("buyer_tower", "product_tower"):
+        layers: tuple[Layer, ...] | None = getattr(model, key)
+        for i, layer in enumerate(layers or ()):
+            if isinstance(layer, Dense):
+                yield (key, i), 'combine = "sum" takes no dense layers: its sum is the embedding'
+
+
+def _check_type(model: ModelConfigDefinition) -> Iterator[Finding]:
+    """Find settings that the model's type has no use for."""
+    used = {
+        "retrieval": model.type != "ranking",
+        "rating": model.type != "retrieval",
+        "retrieval_weight": model.type == "multitask",
+        "ranking_weight": model.type == "multitask",
+    }
+    for key in used:
+        if key in model.model_fields_set and not used[key]:
+            yield (key,), f"means nothing to a {model.type} model"
+    if model.retrieval_weight == 0 and model.ranking_weight == 0:
+        yield ("ranking_weight",), "retrieval_weight and ranking_weight must not both be 0"
+    rating = model.rating
+    if rating.preset is not None and rating.layers is not None:
+        yield ("rating", "layers"), "a preset brings its layers: give either preset or layers"
+    if rating.preset == "none" and rating.layers is None and not rating.dot_product:
+        yield ("rating", "dot_product"), "must be true where there is no head"
 
 
 def _unknown_column(column: str, columns: Iterable[str]) -> str:

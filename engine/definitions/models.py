@@ -10,14 +10,17 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from engine.definitions.presets import PRESETS, PresetName
+from engine.definitions.presets import PRESETS, RATING_PRESETS, PresetName, RatingPresetName
 from engine.spec import (
+    Combine,
     DataType,
     Frozen,
     Layer,
     ModelConfig,
     ModelType,
     OptimizerName,
+    RatingLoss,
+    RatingSettings,
     RetrievalSettings,
     Target,
     Tower,
@@ -28,6 +31,10 @@ from engine.spec import (
 Value = bool | int | float | str
 """A value of a filter; TOML dates arrive as ISO 8601 text."""
 LEAST_LEARNING_RATE = 0.0001
+_FIRST_RETRIEVAL_KEYS = frozenset(
+    {"normalize", "temperature", "logq_correction", "popularity_prior", "top_k"}
+)
+"""Those of the first version; stored hashes count them even where they are the default."""
 Days = Annotated[int, Field(gt=0, le=36_500)]
 
 
@@ -264,36 +271,78 @@ class FeatureConfigDefinition(Definition):
                 yield ("features", self.name, tower, i), feature
 
 
+class RatingDefinition(Frozen):
+    """The rating of ranking and multitask models; see `RatingSettings`.
+
+    Attributes:
+        preset: of the head; None takes "minimal", 64→1, unless there are `layers`.
+        layers: of one's own, before the head's single output.
+    """
+
+    preset: RatingPresetName | None = None
+    layers: tuple[Layer, ...] | None = None
+    dot_product: bool = True
+    biases: bool = True
+    embedding_l2: float = Field(default=0.0, ge=0)
+    bias_l2: float = Field(default=0.005, ge=0)
+    loss: RatingLoss = "mse"
+    huber_delta: float = Field(default=1.0, gt=0)
+
+    def resolve(self) -> RatingSettings:
+        """Return the settings with the preset's layers filled in."""
+        preset = RATING_PRESETS[self.preset or "minimal"]
+        layers = preset if self.layers is None else self.layers
+        return RatingSettings(layers=layers, **self.model_dump(exclude={"preset", "layers"}))
+
+
 class ModelConfigDefinition(Definition):
     """A two-tower model: a preset, or layers of one's own for both towers.
 
     Attributes:
+        row_wise: of adam and adamw: move only the embedding rows that a batch has.
+        combine: with `sum` the towers need no layers, and only ones that keep the width.
         output_dim: width of both output embeddings; None takes the preset's.
         batch_size: examples a training step; None lets the data decide.
     """
 
     type: ModelType
+    combine: Combine = "mlp"
     preset: PresetName | None = None
     buyer_tower: tuple[Layer, ...] | None = None
     product_tower: tuple[Layer, ...] | None = None
     output_dim: int | None = Field(default=None, gt=0, le=4096)
     optimizer: OptimizerName = "adam"
+    row_wise: bool = False
     learning_rate: float = Field(default=0.003, ge=LEAST_LEARNING_RATE, le=1)
     batch_size: int | None = Field(default=None, gt=0, le=65_536)
     retrieval: RetrievalSettings = RetrievalSettings()
+    rating: RatingDefinition = RatingDefinition()
+    retrieval_weight: float = Field(default=1.0, ge=0, le=1000)
+    ranking_weight: float = Field(default=1.0, ge=0, le=1000)
+
+    @property
+    def hash(self) -> str:
+        """Hash as in the base class; what was added later counts only where it is used."""
+        value = self.model_dump(mode="json", exclude={"name", "description"})
+        first = type(self)(name=self.name, type="retrieval").model_dump(mode="json")
+        for key in ("combine", "row_wise", "rating", "retrieval_weight", "ranking_weight"):
+            if value[key] == first[key]:
+                del value[key]
+        settings, defaults = value["retrieval"], first["retrieval"]
+        for key in settings.keys() - _FIRST_RETRIEVAL_KEYS:
+            if settings[key] == defaults[key]:
+                del settings[key]
+        return content_hash(value)
 
     def as_written(self) -> dict[str, object]:
         """Return the definition as in the base class; each layer names its kind."""
         towers = {"buyer_tower": self.buyer_tower, "product_tower": self.product_tower}
-        written = {
-            key: [
-                {"kind": layer.kind, **layer.model_dump(mode="json", exclude_unset=True)}
-                for layer in layers
-            ]
-            for key, layers in towers.items()
-            if layers is not None
-        }
-        return {**super().as_written(), **written}
+        written = {key: _with_kinds(layers) for key, layers in towers.items() if layers is not None}
+        own = super().as_written()
+        if self.rating.layers is not None:
+            rating = self.rating.model_dump(mode="json", exclude_unset=True)
+            own["rating"] = {**rating, "layers": _with_kinds(self.rating.layers)}
+        return {**own, **written}
 
     def resolve(self) -> ModelConfig:
         """Return the model with the preset's layers filled in.
@@ -306,10 +355,12 @@ class ModelConfigDefinition(Definition):
         if preset is not None:
             buyer, product = buyer or preset.buyer_tower, product or preset.product_tower
         output_dim = self.output_dim or (preset.output_dim if preset else None)
+        if self.combine == "sum":
+            buyer, product = buyer or Tower(), product or Tower()
         if buyer is None or product is None or output_dim is None:
             raise ValueError("a model config without a preset needs both towers and output_dim")
         shared = self.model_dump(
-            exclude={"preset", "buyer_tower", "product_tower", "output_dim", "retrieval"}
+            exclude={"preset", "buyer_tower", "product_tower", "output_dim", "retrieval", "rating"}
         )
         return ModelConfig(
             **shared,
@@ -317,8 +368,16 @@ class ModelConfigDefinition(Definition):
             product_tower=product,
             output_dim=output_dim,
             retrieval=self.retrieval,
+            rating=None if self.type == "retrieval" else self.rating.resolve(),
         )
 
 
 def _tower(layers: tuple[Layer, ...] | None) -> Tower | None:
     return None if layers is None else Tower(layers=layers)
+
+
+def _with_kinds(layers: tuple[Layer, ...]) -> list[dict[str, object]]:
+    return [
+        {"kind": layer.kind, **layer.model_dump(mode="json", exclude_unset=True)}
+        for layer in layers
+    ]

@@ -13,6 +13,7 @@ from engine.definitions.models import (
     Filter,
     History,
     Join,
+    RatingDefinition,
     Roles,
 )
 from engine.definitions.names import listed, quoted, suggestion
@@ -34,6 +35,7 @@ _TABLES: dict[str, type[BaseModel]] = {
     "product_crosses": CrossDefinition,
     "target": Target,
     "retrieval": RetrievalSettings,
+    "rating": RatingDefinition,
     "dense": Dense,
     "dropout": Dropout,
     "batch_norm": BatchNorm,

@@ -28,6 +28,7 @@ from engine.spec.features import (
 from engine.spec.model import (
     Activation,
     BatchNorm,
+    Combine,
     Dense,
     Dropout,
     Layer,
@@ -35,6 +36,8 @@ from engine.spec.model import (
     ModelConfig,
     ModelType,
     OptimizerName,
+    RatingLoss,
+    RatingSettings,
     RetrievalSettings,
     Tower,
 )
@@ -46,6 +49,7 @@ __all__ = [
     "Activation",
     "BatchNorm",
     "Column",
+    "Combine",
     "Cross",
     "CrossPart",
     "DataType",
@@ -62,6 +66,8 @@ __all__ = [
     "ModelConfig",
     "ModelType",
     "OptimizerName",
+    "RatingLoss",
+    "RatingSettings",
     "RetrievalSettings",
     "SourceFile",
     "Split",

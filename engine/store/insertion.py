@@ -75,6 +75,7 @@ def _row(plan: Plan, uid: str, parent: int | None, now: datetime) -> ExperimentR
         seed=params.seed,
         early_stopping_patience=stopping.patience if stopping else None,
         early_stopping_monitor=stopping.monitor if stopping else None,
+        deterministic=params.deterministic,
         hardware=request.hardware,
         machine_type=params.machine_type,
         buyer_tower_structure=model.buyer_tower.structure(model.output_dim),

@@ -127,6 +127,7 @@ def test_completed_experiment_prints_the_object_of_show(engine, tick, backend):
             "seed": 0,
             "machine_type": None,
             "early_stopping": None,
+            "deterministic": False,
             "optimizer": "adam",
             "hardware": "small",
         },

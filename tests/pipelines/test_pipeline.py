@@ -7,10 +7,18 @@ from types import SimpleNamespace
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from engine.spec.run_folder import TEST_ROWS, TRAINING_METRICS, TrainingMetrics
+from engine.spec.run_folder import (
+    HISTOGRAMS,
+    TEST_ROWS,
+    TRAINING_METRICS,
+    Histograms,
+    TrainingMetrics,
+)
+from engine.statistics import read_statistics
 from tests.pipelines.grocery_spec import AGE, grocery_queries, grocery_spec
 from tests.sample_data import write_groceries
 
@@ -109,6 +117,35 @@ def test_statistics_and_schema_come_from_train_only(run):
     assert folders == {"Split-train"}
 
 
+def test_the_statistics_say_what_the_rows_of_train_are(run):
+    (file,) = outputs(run, "StatisticsGen", "statistics/*/Split-train/FeatureStats.pb")
+    (schema,) = outputs(run, "SchemaGen", "schema/*/schema.pbtxt")
+    found = read_statistics({"train": file.read_bytes()}, schema.read_bytes())
+    train = run.rows["train"]
+    assert found.splits["train"].rows == len(train)
+    features = {feature.name: feature for feature in found.splits["train"].features}
+    assert set(features) == {*train.columns} - {"row_key"}
+    for name, feature in features.items():
+        values = train[name].dropna()
+        assert feature.missing_share == pytest.approx(train[name].isna().mean()), name
+        if feature.categorical is not None:
+            counts = values.value_counts()
+            assert feature.categorical.unique == len(counts), name
+            top = {t.value: t.count for t in feature.categorical.top_values}
+            assert top == {value: counts[value] for value in top}, name
+            assert max(top.values(), default=0) == counts.max() or counts.empty
+        elif feature.numeric is not None:
+            numeric = feature.numeric
+            assert (numeric.minimum, numeric.maximum) == (values.min(), values.max()), name
+            assert numeric.mean == pytest.approx(values.mean())
+            assert numeric.std == pytest.approx(values.std(ddof=0), rel=1e-4)
+            assert sum(b.count for b in numeric.histogram) == pytest.approx(len(values), rel=1e-3)
+    required = {feature.name for feature in found.schema_features if feature.required}
+    assert required >= {"household_id", "product_id"}
+    departments = next(f for f in found.schema_features if f.name == "department")
+    assert set(departments.domain) == set(train["department"].dropna())
+
+
 def test_a_vocabulary_holds_the_tokens_of_train_by_frequency(run):
     (assets,) = outputs(run, "Transform", "transform_graph/*/transform_fn/assets")
     counts = run.rows["train"]["department"].value_counts()
@@ -122,6 +159,31 @@ def test_vocabulary_sizes_are_the_distinct_tokens_of_train(run):
     text = ("household_id", AGE, "product_id", "department", "category", "nothing")
     assert run.metrics.vocabulary_sizes == {column: train[column].nunique() for column in text}
     assert run.metrics.vocabulary_sizes["nothing"] == 0
+
+
+def test_vocabulary_shares_follow_from_the_rows(run):
+    train = run.rows["train"]
+    held_out = pd.concat([run.rows["eval"], run.rows["test"]])
+    for column, found in run.metrics.vocabularies.items():
+        known = held_out[column].isin(train[column].dropna())
+        assert found.coverage == pytest.approx(known.mean())
+        values = held_out[column].notna().sum()
+        unknown = 1 - known.sum() / values if values else 0
+        assert found.oov_share == pytest.approx(unknown), column
+        assert found.missing_share == pytest.approx(train[column].isna().mean())
+
+
+def test_every_field_of_the_source_document_is_written(run):
+    written = json.loads((run.folder / TRAINING_METRICS).read_text())
+    expected = ("epochs", "loss", "gradient", "weight_stats", "gradient_stats", "final_metrics")
+    assert all(written[name] for name in (*expected, "params", "saved_at"))
+    assert written["available"] is True
+    epochs = len(run.metrics.epochs)
+    for stats in (*run.metrics.gradient_stats.values(), *run.metrics.weight_stats.values()):
+        assert {len(curve) for curve in stats.model_dump().values()} == {epochs}
+    histograms = Histograms.model_validate_json((run.folder / HISTOGRAMS).read_bytes())
+    assert histograms.epochs == run.metrics.epochs
+    assert set(histograms.towers) == {"query", "candidate"}
 
 
 def test_candidates_are_the_products_of_train(run):
@@ -252,7 +314,7 @@ def test_an_empty_split_fails_with_its_name(run):
 
 
 def test_inputs_of_any_name_stay_apart():
-    from pipelines.models.index import input_names
+    from pipelines.models.serving import input_names
 
     columns = ["a b", "a-b", "a_b", "7", "_x", "a"]
     names = input_names(columns)
