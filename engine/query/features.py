@@ -85,8 +85,15 @@ def check_labels(features: FeatureConfigDefinition, target: TargetRange) -> None
         target: from `Measurement.target_range`.
 
     Raises:
-        InvalidInput: it holds numbers below 0 or above 1.
+        InvalidInput: it holds numbers below 0 or above 1, or is transformed before it is learnt.
     """
+    if isinstance(features.target, Target) and features.target.transforms:
+        transformed = InvalidInput(
+            f"Binary crossentropy learns labels as they are, but {quoted(features.target.column)} "
+            f"is transformed: {', '.join(features.target.transforms)}.",
+            hint="Leave clip, log1p and normalize out, or choose the loss mse or huber.",
+        )
+        raise DataMisfit(transformed, ("features", features.name, "target"))
     if told := target.misfit_as_labels(features.target_column or ""):
         hint = "Choose the loss mse or huber, or a target of 0 and 1."
         raise DataMisfit(InvalidInput(told, hint=hint), ("features", features.name, "target"))

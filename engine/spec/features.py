@@ -89,9 +89,14 @@ class Feature(Frozen):
         return self.dim or 0
 
     @property
+    def widths(self) -> tuple[int, ...]:
+        """How many dimensions each of its fields has, one for each transform."""
+        return tuple(self.transform_dim(t) for t in self.transforms)
+
+    @property
     def tensor_dim(self) -> int:
         """How many dimensions the feature gives to the tower's input."""
-        return sum(self.transform_dim(t) for t in self.transforms)
+        return sum(self.widths)
 
 
 class CrossPart(Frozen):
@@ -144,9 +149,10 @@ class Cross(Frozen):
         """What is done, as of a feature."""
         return ("cross",)
 
-    def transform_dim(self, transform: Transform | Literal["cross"]) -> int:
-        """Return how many dimensions it gives to the tower's input."""
-        return self.dim if transform == "cross" else 0
+    @property
+    def widths(self) -> tuple[int]:
+        """How many dimensions each of its fields has, as of a feature."""
+        return (self.dim,)
 
     @property
     def tensor_dim(self) -> int:

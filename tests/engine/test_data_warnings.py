@@ -149,6 +149,9 @@ def test_a_target_has_a_range_and_only_labels_suit_binary_crossentropy(tmp_path:
     assert refused.value.path == ("features", "rated", "target")
     assert 'labels from 0 to 1, but "rating" holds 0 to 4.' in str(refused.value)
     check_labels(features, TargetRange(0, 1, 0, 10))
+    clipped = features.replace(target=Target(column="rating", clip=(1, 99)))
+    with pytest.raises(DataMisfit, match='but "rating" is transformed: clipped to percentiles 1'):
+        check_labels(clipped, TargetRange(0, 1, 0, 10))
     check_labels(features, TargetRange(0.25, 0.5, 0, 10))
 
 
