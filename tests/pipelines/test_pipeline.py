@@ -126,7 +126,7 @@ def test_the_statistics_say_what_the_rows_of_train_are(run):
     features = {feature.name: feature for feature in found.splits["train"].features}
     assert set(features) == {*train.columns} - {"row_key"}
     for name, feature in features.items():
-        values = train[name].dropna()
+        values = train[name].explode().dropna()
         assert feature.missing_share == pytest.approx(train[name].isna().mean()), name
         if feature.categorical is not None:
             counts = values.value_counts()
@@ -254,6 +254,12 @@ print(json.dumps({
 """
 
 
+def padded(products) -> list[str]:
+    """Return five products at most, as many empty strings as are missing after them."""
+    found = list(products) if hasattr(products, "__len__") else []
+    return [*found, *[""] * (5 - len(found))]
+
+
 @pytest.fixture(scope="module")
 def served(run):
     """Answers of the exported model, loaded by plain TensorFlow in a fresh process."""
@@ -265,6 +271,7 @@ def served(run):
         "household_id": rows["household_id"].tolist() + ["nobody"],
         "Alter___gr__e": rows[AGE].fillna("").tolist() + [""],
         "at": rows["at"].tolist() + [0],
+        "bought": [padded(products) for products in (*rows["bought"], None)],
     }
     done = subprocess.run(
         [sys.executable, "-c", _SERVE, str(model)],
@@ -293,7 +300,7 @@ def test_the_exported_index_ranks_as_the_trainer_did(run, served):
 
 
 def test_the_exported_index_answers_top_k_with_falling_scores(run, served):
-    assert served.inputs == ["Alter___gr__e", "at", "household_id"]
+    assert served.inputs == ["Alter___gr__e", "at", "bought", "household_id"]
     assert all(len(set(answer)) == 20 for answer in served.product_ids)
     assert all(scores == sorted(scores, reverse=True) for scores in served.scores)
 
