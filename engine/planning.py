@@ -143,8 +143,9 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
         _check_trainable(features, resolved_features)
         _check_sum(features, resolved_features, resolved_model)
         rating = resolved_model.rating
-        if features.target and rating and rating.loss == "binary_crossentropy":
-            check_labels(features, measurement.target_range(features.target))
+        target = features.target_column
+        if target and rating and rating.loss == "binary_crossentropy":
+            check_labels(features, measurement.target_range(target))
         sample_by = request.sample_by or ("row" if resolved_model.type == "ranking" else "buyer")
         chosen = choose_selection(request, rows, measurement, sample_by=sample_by)
         cold = measurement.cold_product_rows(chosen.selection)
@@ -307,7 +308,7 @@ def _column_warnings(features: "FeatureConfigDefinition", facts: "DataFacts") ->
     for column in used:
         if facts.distinct[column] == 1:
             yield f"Column {quoted(column)} holds one value only: it tells no rows apart."
-    target = features.target
+    target = features.target_column
     if target is None:
         return
     if facts.distinct[target] == 1 and target not in used:

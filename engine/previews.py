@@ -8,11 +8,12 @@ and the embedding tables with them.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from engine.spec import (
     BatchNorm,
     Combine,
+    Cross,
     DataType,
     Dense,
     Dropout,
@@ -38,9 +39,10 @@ _LAYER_NORM_WEIGHTS = 2
 
 @dataclass(frozen=True, slots=True)
 class FeatureRow:
-    """One feature of a tower.
+    """One feature or cross of a tower.
 
     Attributes:
+        column: its column; those of a cross as "age × city".
         transforms: in words, as "embedding of 32" or "yearly cycle".
         tensor_dim: dimensions that it gives to the tower's input.
         vocabulary_size: distinct values where they are embedded; None elsewhere.
@@ -50,7 +52,7 @@ class FeatureRow:
     """
 
     column: str
-    data_type: DataType
+    data_type: DataType | Literal["cross"]
     transforms: tuple[str, ...]
     tensor_dim: int
     vocabulary_size: int | None
@@ -74,7 +76,12 @@ class TowerFeatures:
 
 @dataclass(frozen=True, slots=True)
 class FeaturesPreview:
-    """A feature config as a run would use it; `rows` are the dataset's, filtered but unsampled."""
+    """A feature config as a run would use it.
+
+    Attributes:
+        rows: of the dataset, filtered but unsampled.
+        target: the column and what is done with it, in words.
+    """
 
     name: str
     dataset: str
@@ -179,9 +186,9 @@ def preview_features(name: str, definitions: "Definitions", *, root: Path) -> Fe
         name=name,
         dataset=resolved.dataset,
         rows=facts.rows,
-        buyer=tower_features(resolved.buyer, facts.distinct),
-        product=tower_features(resolved.product, facts.distinct),
-        target=resolved.target,
+        buyer=tower_features(resolved.buyer_inputs, facts.distinct),
+        product=tower_features(resolved.product_inputs, facts.distinct),
+        target=resolved.target and str(resolved.target),
     )
 
 
@@ -216,15 +223,19 @@ def preview_model(
     )
 
 
-def tower_features(features: tuple[Feature, ...], distinct: Mapping[str, int]) -> TowerFeatures:
+def tower_features(
+    features: tuple[Feature | Cross, ...], distinct: Mapping[str, int]
+) -> TowerFeatures:
     """Return what goes into a tower.
 
     Args:
-        features: resolved.
+        features: resolved, with the crosses.
         distinct: number of distinct values by column.
     """
     rows = tuple(
-        FeatureRow(
+        _cross_row(feature)
+        if isinstance(feature, Cross)
+        else FeatureRow(
             column=feature.column,
             data_type=feature.data_type,
             transforms=tuple(_in_words(transform, feature) for transform in feature.transforms),
@@ -235,11 +246,28 @@ def tower_features(features: tuple[Feature, ...], distinct: Mapping[str, int]) -
                 for transform in feature.transforms
             ),
             primary=feature.primary,
-            widths=tuple(feature.transform_dim(t) for t in feature.transforms),
+            widths=feature.widths,
         )
         for feature in features
     )
     return TowerFeatures(sum(row.tensor_dim for row in rows), rows)
+
+
+def _cross_row(cross: Cross) -> FeatureRow:
+    parts = " × ".join(
+        f"{part.column} ({part.buckets} buckets)" if part.buckets else part.column
+        for part in cross.parts
+    )
+    return FeatureRow(
+        column=cross.column,
+        data_type="cross",
+        transforms=(f"cross of {parts}, {cross.buckets:,} hashes, embedding of {cross.dim}",),
+        tensor_dim=cross.tensor_dim,
+        vocabulary_size=None,
+        embedding_parameters=(1 + cross.buckets) * cross.dim,
+        primary=False,
+        widths=cross.widths,
+    )
 
 
 def tower_preview(
@@ -331,7 +359,10 @@ def _per_input(width: int | None, weights: int) -> int | None:
 
 
 def _table_rows(transform: Transform, feature: Feature, distinct: Mapping[str, int]) -> int:
-    """Return how many ids a transform embeds: a missing one, and tokens with an unknown one."""
+    """Return how many ids a transform embeds: a missing one, and tokens with an unknown one.
+
+    A history has no table of its own.
+    """
     if transform == "embed":
         # TFT puts a placeholder into an empty vocabulary.
         return 1 + max(1, distinct[feature.column]) + 1
@@ -345,6 +376,8 @@ def _in_words(transform: Transform, feature: Feature) -> str:
         return f"{feature.buckets} buckets, embedding of {feature.dim}"
     if transform == "normalize":
         return "z-score"
+    if transform == "average":
+        return f"average of the last {feature.max_length}, shared with {feature.vocabulary}"
     return f"{transform.removeprefix('cyclical_')} cycle"
 
 

@@ -62,7 +62,7 @@ def run_fn(fn_args: FnArgs) -> None:
     candidates = candidates_of(train)
     vocabulary_sizes = _vocabulary_sizes(spec, transform)
     rating = spec.model.rating
-    labels = labels_of(train.label, rating.loss) if rating else None
+    labels = labels_of(train.label, rating.loss, spec.features.target) if rating else None
     # Keras's types make every model a plain Model.
     model = cast(TwoTowerModel, TwoTowerModel(spec, vocabulary_sizes, labels))
 

@@ -48,7 +48,7 @@ def vocabularies(
         sizes: distinct values of train by column.
     """
     found: dict[str, Vocabulary] = {}
-    for tower, side in (("query", features.buyer), ("candidate", features.product)):
+    for tower, side in (("query", features.buyer_inputs), ("candidate", features.product_inputs)):
         inputs: dict[SplitName, TowerInput] = {
             split: getattr(examples, tower) for split, examples in splits.items()
         }

@@ -189,7 +189,8 @@ def _in_short(definition: "Definition") -> str:
         case DatasetDefinition():
             return " + ".join([definition.primary, *(join.table for join in definition.joins)])
         case FeatureConfigDefinition():
-            target = f", target {definition.target}" if definition.target else ""
+            column = definition.target_column
+            target = f", target {column}" if column else ""
             counts = f"{len(definition.buyer)} + {len(definition.product)} features"
             return f"{definition.dataset}: {counts}{target}"
         case ModelConfigDefinition():

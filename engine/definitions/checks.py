@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from engine.definitions.models import (
+    CrossDefinition,
     DatasetDefinition,
     FeatureConfigDefinition,
     FeatureDefinition,
@@ -226,11 +227,20 @@ def check_features(features: FeatureConfigDefinition) -> Iterator[Finding]:
             seen.add(feature.column)
             for key, reason in _check_feature(feature):
                 yield (tower, i, key), reason
+        crosses: tuple[CrossDefinition, ...] = getattr(features, f"{tower}_crosses")
+        for i, cross in enumerate(crosses):
+            at = (f"{tower}_crosses", i)
+            if cross.columns in [other.columns for other in crosses[:i]]:
+                yield (*at, "columns"), "this cross is in this tower twice"
+            for path, reason in _check_cross(cross, {f.column: f for f in columns}):
+                yield (*at, *path), reason
 
 
 def _check_feature(feature: FeatureDefinition) -> Iterator[tuple[str, str]]:
     if feature.primary and feature.data_type not in {None, "text"}:
         yield "data_type", "a primary feature is an id and must be text"
+    if feature.max_length is not None and feature.data_type not in {None, "history"}:
+        yield "max_length", "goes with histories"
     if feature.transforms is None:
         return
     if not feature.transforms:
@@ -242,8 +252,28 @@ def _check_feature(feature: FeatureDefinition) -> Iterator[tuple[str, str]]:
         yield "transforms", f"{feature.data_type} takes {listed(allowed)}, not {listed(wrong)}"
     if feature.buckets is not None and "bucketize" not in feature.transforms:
         yield "buckets", "goes with the transform bucketize"
-    if feature.dim is not None and not {"embed", "bucketize"} & set(feature.transforms):
+    embeddings = {"embed", "bucketize", "average"}
+    if feature.dim is not None and not embeddings & set(feature.transforms):
         yield "dim", "goes with the transforms embed and bucketize"
+
+
+def _check_cross(
+    cross: CrossDefinition, features: Mapping[str, FeatureDefinition]
+) -> Iterator[Finding]:
+    if not len(set(cross.columns)) == len(cross.columns) in {2, 3}:
+        yield ("columns",), "a cross joins 2 or 3 different columns"
+    for i, column in enumerate(cross.columns):
+        if column not in features:
+            found = suggestion(column, features)
+            yield ("columns", i), f"{quoted(column)} is no feature of this tower. {found}"
+        elif features[column].data_type == "history":
+            yield ("columns", i), f"{quoted(column)} is a history, which can't be crossed"
+    for column in cross.crossing_buckets:
+        at = ("crossing_buckets", column)
+        if column not in cross.columns:
+            yield at, f"{quoted(column)} is not among the columns of the cross"
+        elif column in features and features[column].data_type == "text":
+            yield at, "goes with numeric and temporal columns; text is crossed as it is"
 
 
 def check_features_against(
@@ -251,11 +281,23 @@ def check_features_against(
 ) -> Iterator[Finding]:
     """Find columns that the feature config's dataset doesn't list."""
     dataset = datasets.get(features.dataset)
-    if dataset is None or not dataset.columns:
+    if dataset is None:
+        return
+    for (_, _, *at), feature in features.by_path():
+        history, product = dataset.histories.get(feature.column), dataset.roles.product
+        if history is not None and history.column != product:
+            yield (
+                (*at, "column"),
+                f"{quoted(feature.column)} lists values of {quoted(history.column)}; a history "
+                f"that is a feature lists products, {quoted(product)}",
+            )
+    if not dataset.columns:
         return
     known = (*dataset.columns, *dataset.histories)
-    if features.target is not None and features.target not in dataset.columns:
-        yield ("target",), _unknown_column(features.target, dataset.columns)
+    target = features.target_column
+    if target is not None and target not in dataset.columns:
+        at = ("target",) if isinstance(features.target, str) else ("target", "column")
+        yield at, _unknown_column(target, dataset.columns)
     for tower in ("buyer", "product"):
         columns: tuple[FeatureDefinition, ...] = getattr(features, tower)
         for i, feature in enumerate(columns):

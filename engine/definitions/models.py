@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from engine.definitions.presets import PRESETS, RATING_PRESETS, PresetName, RatingPresetName
 from engine.spec import (
@@ -22,6 +22,7 @@ from engine.spec import (
     RatingLoss,
     RatingSettings,
     RetrievalSettings,
+    Target,
     Tower,
     Transform,
     content_hash,
@@ -192,7 +193,11 @@ class DatasetDefinition(Definition):
 
 
 class FeatureDefinition(Frozen):
-    """A column as a feature of a tower; None means: by the column's type and cardinality."""
+    """A column as a feature of a tower; None means: by the column's type and cardinality.
+
+    Attributes:
+        max_length: how many values of a history count, the last ones; 50 where it isn't said.
+    """
 
     column: str
     primary: bool = False
@@ -200,15 +205,64 @@ class FeatureDefinition(Frozen):
     transforms: tuple[Transform, ...] | None = None
     buckets: int | None = Field(default=None, ge=2, le=10_000)
     dim: int | None = Field(default=None, gt=0, le=4096)
+    max_length: int | None = Field(default=None, gt=0, le=1_000)
+
+
+class CrossDefinition(Frozen):
+    """Columns of one tower that become one feature.
+
+    Attributes:
+        columns: two or three features of the tower.
+        buckets: number of hashes.
+        dim: None takes the default for so many values.
+        crossing_buckets: buckets of numeric and temporal columns; 10 where it isn't said.
+    """
+
+    columns: tuple[str, ...]
+    buckets: int = Field(default=1_000, ge=2, le=10_000_000)
+    dim: int | None = Field(default=None, gt=0, le=4096)
+    crossing_buckets: dict[str, Annotated[int, Field(ge=2, le=10_000)]] = {}
+
+
+def _target_form(target: object) -> str:
+    return "table" if isinstance(target, dict | Target) else "column"
+
+
+_TargetEntry = Annotated[
+    Annotated[str, Tag("column")] | Annotated[Target, Tag("table")], Discriminator(_target_form)
+]
 
 
 class FeatureConfigDefinition(Definition):
-    """How the columns of one dataset become tensors of the two towers."""
+    """How the columns of one dataset become tensors of the two towers.
+
+    Attributes:
+        target: a column, or a table that says what is done with it.
+    """
 
     dataset: str
-    target: str | None = None
+    target: _TargetEntry | None = None
     buyer: tuple[FeatureDefinition, ...]
     product: tuple[FeatureDefinition, ...]
+    buyer_crosses: tuple[CrossDefinition, ...] = ()
+    product_crosses: tuple[CrossDefinition, ...] = ()
+
+    @property
+    def hash(self) -> str:
+        """Hash as in the base class; what isn't used leaves the hash of old ones alone."""
+        value = self.model_dump(mode="json", exclude={"name", "description"})
+        for key in ("buyer_crosses", "product_crosses"):
+            if not value[key]:
+                del value[key]
+        for feature in (*value["buyer"], *value["product"]):
+            if feature["max_length"] is None:
+                del feature["max_length"]
+        return content_hash(value)
+
+    @property
+    def target_column(self) -> str | None:
+        """The column that ranking models learn."""
+        return self.target.column if isinstance(self.target, Target) else self.target
 
     def by_path(self) -> Iterator[tuple[tuple[str | int, ...], FeatureDefinition]]:
         """Yield every feature with where it stands in the files, from the kind on."""

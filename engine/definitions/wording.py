@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 
 from engine.definitions.models import (
     BigQuerySource,
+    CrossDefinition,
     FeatureDefinition,
     Filter,
     History,
@@ -17,7 +18,7 @@ from engine.definitions.models import (
 )
 from engine.definitions.names import listed, quoted, suggestion
 from engine.definitions.positions import Path
-from engine.spec import BatchNorm, Dense, Dropout, LayerNorm, RetrievalSettings
+from engine.spec import BatchNorm, Dense, Dropout, LayerNorm, RetrievalSettings, Target
 
 Finding = tuple[Path, str]
 """A path below the definition's table, and what is wrong there."""
@@ -30,6 +31,9 @@ _TABLES: dict[str, type[BaseModel]] = {
     "bigquery": BigQuerySource,
     "buyer": FeatureDefinition,
     "product": FeatureDefinition,
+    "buyer_crosses": CrossDefinition,
+    "product_crosses": CrossDefinition,
+    "target": Target,
     "retrieval": RetrievalSettings,
     "rating": RatingDefinition,
     "dense": Dense,
@@ -98,7 +102,10 @@ def _written_path(error: ErrorDetails, written: Mapping[str, object]) -> Path:
         if isinstance(value, Mapping) and part in value:
             value = cast("Mapping[object, object]", value)[part]
         elif isinstance(value, list) and isinstance(part, int):
-            value = cast("list[object]", value)[part]
+            elements = cast("list[object]", value)
+            if part >= len(elements):  # a list that is too short
+                continue
+            value = elements[part]
         else:
             continue
         path = (*path, part)

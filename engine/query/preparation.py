@@ -209,10 +209,11 @@ def _feature_forms(
             )
             raise DataMisfit(twice, (*path, "column"))
         forms[alias] = form
-    if features.target is not None:
+    target = features.target_column
+    if target is not None:
         with concerning("features", features.name, "target"):
-            forms[features.target] = _target_form(
-                require_column(dataset, columns, features.target, "The target"),
+            forms[target] = _target_form(
+                require_column(dataset, columns, target, "The target"),
                 {**fixed, **forms},
             )
     return forms

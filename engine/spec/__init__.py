@@ -16,9 +16,12 @@ from engine.spec.experiment import (
 )
 from engine.spec.features import (
     TRANSFORMS,
+    Cross,
+    CrossPart,
     DataType,
     Feature,
     FeatureConfig,
+    Target,
     Transform,
     default_dim,
 )
@@ -47,6 +50,8 @@ __all__ = [
     "BatchNorm",
     "Column",
     "Combine",
+    "Cross",
+    "CrossPart",
     "DataType",
     "Dense",
     "Dropout",
@@ -68,6 +73,7 @@ __all__ = [
     "Split",
     "SplitName",
     "SqlType",
+    "Target",
     "Tower",
     "TrainingParams",
     "Transform",

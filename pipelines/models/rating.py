@@ -10,19 +10,27 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from engine.spec import RatingLoss, RatingSettings
+from engine.spec import RatingLoss, RatingSettings, Target
 from pipelines.errors import RunFailure
 from pipelines.models.layers import keras_layer
+from pipelines.target import TargetTransform
 
 _LEAST_SHARE = 1e-4
 
 
 class Labels(NamedTuple):
-    """What train's labels are like: their mean and range."""
+    """What train's labels are like.
+
+    Attributes:
+        mean: of what is learnt.
+        low: the least label, in the target's own unit; likewise `high`.
+        transform: what is done with labels before they are learnt.
+    """
 
     mean: float
     low: float
     high: float
+    transform: TargetTransform = TargetTransform("")
 
     def start(self, loss: RatingLoss) -> float:
         """Return where the output starts: the mean, of a cross-entropy its logit."""
@@ -32,8 +40,15 @@ class Labels(NamedTuple):
         return math.log(share / (1 - share))
 
 
-def labels_of(label: NDArray[np.float32] | None, loss: RatingLoss) -> Labels:
+def labels_of(
+    label: NDArray[np.float32] | None, loss: RatingLoss, target: Target | None = None
+) -> Labels:
     """Return what train's labels are like; rows without one (NaN) don't count.
+
+    Args:
+        label: of train, in the target's own unit.
+        loss: what they are learnt by.
+        target: what is done with them before.
 
     Raises:
         RunFailure: there is none, or the loss can't take them.
@@ -50,7 +65,14 @@ def labels_of(label: NDArray[np.float32] | None, loss: RatingLoss) -> Labels:
             f"The loss binary_crossentropy needs a target from 0 to 1, not {low:g} to {high:g}.",
             hint="Choose the loss mse or huber.",
         )
-    return Labels(float(known.mean(dtype=np.float64)), low, high)
+    transform = TargetTransform.fit(target, known) if target else TargetTransform("")
+    if loss == "binary_crossentropy" and target and target.transforms:
+        raise RunFailure(
+            "The loss binary_crossentropy learns labels as they are, not transformed ones.",
+            hint="Take clip, log1p and normalize out of the target, or choose mse or huber.",
+        )
+    learnt = transform.forward(known.astype(np.float64))
+    return Labels(float(learnt.mean()), low, high, transform)
 
 
 class RatingInput(NamedTuple):
@@ -127,7 +149,8 @@ class Rating(tf.keras.layers.Layer):
 
     @tf.autograph.experimental.do_not_convert
     def losses_of(self, label: tf.Tensor, raw: tf.Tensor) -> tf.Tensor:
-        """Return each row's loss `[batch] float32`."""
+        """Return each row's loss `[batch] float32`; labels are in the target's own unit."""
+        label = self._labels.transform.forward(label)
         match self._settings.loss:
             case "mse":
                 return (raw - label) ** 2
@@ -143,4 +166,6 @@ class Rating(tf.keras.layers.Layer):
         """Return raw outputs in the target's unit, within the range of train's labels."""
         if self._settings.loss == "binary_crossentropy":
             return tf.sigmoid(raw)
-        return tf.clip_by_value(raw, self._labels.low, self._labels.high)
+        return tf.clip_by_value(
+            self._labels.transform.inverse(raw), self._labels.low, self._labels.high
+        )

@@ -61,6 +61,7 @@ class ServedModel(tf.Module):
         self._transform = transform.transform_features_layer()
         self._known = set(transform.raw_feature_spec())
         self._model = model
+        self._lists = {c.name for c in spec.examples.columns if c.repeated}
         self._types: dict[str, SqlType] = {c.name: c.type for c in spec.examples.columns}
         buyer = [feature.column for feature in spec.features.buyer]
         product = [feature.column for feature in spec.features.product]
@@ -78,10 +79,10 @@ class ServedModel(tf.Module):
 
         Args:
             raw: the buyer features `[batch]` by their input names; an empty string or a NaN is a
-                missing value.
+                missing value. A history is `[batch, n]`, padded with empty strings.
         """
         transformed, rows = self._transformed(raw, self._buyer_inputs)
-        buyers = stack_tensors(transformed, self._features.buyer, rows)
+        buyers = stack_tensors(transformed, self._features.buyer_inputs, rows)
         queries = tf.concat([self._model.query_tower(buyers), tf.ones([rows, 1])], axis=1)
         scores = tf.matmul(queries, self._vectors, transpose_b=True)
         if self._own:
@@ -105,8 +106,8 @@ class ServedModel(tf.Module):
         """
         transformed, rows = self._transformed(raw, self._pair_inputs)
         output = self._model.raw_ratings(
-            stack_tensors(transformed, self._features.buyer, rows),
-            stack_tensors(transformed, self._features.product, rows),
+            stack_tensors(transformed, self._features.buyer_inputs, rows),
+            stack_tensors(transformed, self._features.product_inputs, rows),
         )
         assert self._model.rating is not None
         return {"rating": self._model.rating.ratings(output)}
@@ -127,7 +128,11 @@ class ServedModel(tf.Module):
 
     def _function(self, function: Any, inputs: Mapping[str, str]) -> Any:  # noqa: ANN401
         signature = {
-            name: tf.TensorSpec([None], _DTYPES[self._types[column]], name)
+            name: tf.TensorSpec(
+                [None, None] if column in self._lists else [None],
+                _DTYPES[self._types[column]],
+                name,
+            )
             for column, name in inputs.items()
         }
         return tf.function(function, input_signature=[signature])
@@ -136,7 +141,7 @@ class ServedModel(tf.Module):
         self, raw: Mapping[str, tf.Tensor], inputs: Mapping[str, str]
     ) -> tuple[Mapping[str, tf.Tensor], tf.Tensor]:
         rows = tf.shape(next(iter(raw.values())))[0]
-        known = {c: _one_each(raw[name]) for c, name in inputs.items() if c in self._known}
+        known = {c: _sparse(raw[name]) for c, name in inputs.items() if c in self._known}
         return self._transform(known), rows
 
 
@@ -151,8 +156,11 @@ def input_names(columns: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def _one_each(values: tf.Tensor) -> tf.SparseTensor:
-    """Return values `[rows]` as the sparse column `[rows, 1]` that Transform reads."""
-    rows = tf.shape(values, out_type=tf.int64)[0]
-    indices = tf.stack([tf.range(rows), tf.zeros([rows], tf.int64)], axis=1)
-    return tf.SparseTensor(indices, values, tf.stack([rows, 1]))
+def _sparse(values: tf.Tensor) -> tf.SparseTensor:
+    """Return values `[rows]` or lists `[rows, n]` as the sparse column that Transform reads.
+
+    An empty string, which pads a list, is a missing value there.
+    """
+    cells = values if values.shape.rank == 2 else tf.expand_dims(values, 1)
+    shape = tf.shape(cells, out_type=tf.int64)
+    return tf.SparseTensor(tf.where(tf.ones(shape, tf.bool)), tf.reshape(cells, [-1]), shape)

@@ -7,9 +7,9 @@ import pipelines.tf_environment  # noqa: F401  # pyright: ignore[reportUnusedImp
 # isort: split
 import tensorflow as tf
 
-from engine.spec import Combine, Feature, Layer
+from engine.spec import Combine, Cross, Feature, Layer
 from pipelines.data import TowerInput
-from pipelines.models.fields import Fields
+from pipelines.models.fields import Fields, SharedTables
 from pipelines.models.layers import keras_layer
 
 
@@ -18,13 +18,14 @@ class Tower(tf.keras.layers.Layer):
 
     def __init__(
         self,
-        features: Sequence[Feature],
+        features: Sequence[Feature | Cross],
         layers: Sequence[Layer],
         *,
         vocabulary_sizes: Mapping[str, int],
         output_dim: int,
         normalize: bool,
         combine: Combine = "mlp",
+        shared: SharedTables | None = None,
         name: str,
     ) -> None:
         """Make the layers.
@@ -36,15 +37,16 @@ class Tower(tf.keras.layers.Layer):
             output_dim: width of the output embedding.
             normalize: whether the output has length 1.
             combine: `mlp`, or `sum`: no output layer, and the layers follow the sum.
+            shared: the tables that both towers read.
             name: of the tower.
         """
         super().__init__(name=name)
-        self._fields = Fields(features, vocabulary_sizes)
+        self._fields = Fields(features, vocabulary_sizes, shared)
         self._hidden = [keras_layer(layer) for layer in layers]
         self._output = (
             tf.keras.layers.Dense(output_dim, name="output") if combine == "mlp" else None
         )
-        widths = [feature.transform_dim(t) for feature in features for t in feature.transforms]
+        widths = [width for feature in features for width in feature.widths]
         # Embeddings are as wide as the sum; numbers and cycles are projected.
         self._projected = [width != output_dim for width in widths if combine == "sum"]
         self._projections = [

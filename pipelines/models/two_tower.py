@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from engine.spec import ExperimentSpec, Feature
 from engine.spec.run_folder import TowerName
 from pipelines.data import TowerInput
+from pipelines.models.fields import SharedTables
 from pipelines.models.rating import Labels, Rating, RatingInput
 from pipelines.models.softmax import in_batch_softmax
 from pipelines.models.towers import Tower
@@ -69,9 +70,12 @@ class TwoTowerModel(tfrs.Model):
             output_dim=model.output_dim,
             normalize=model.retrieves and model.retrieval.normalize,
             combine=model.combine,
+            shared=SharedTables(vocabulary_sizes),
         )
-        self.query_tower = tower(features.buyer, model.buyer_tower.layers, name="query")
-        self.candidate_tower = tower(features.product, model.product_tower.layers, name="candidate")
+        self.query_tower = tower(features.buyer_inputs, model.buyer_tower.layers, name="query")
+        self.candidate_tower = tower(
+            features.product_inputs, model.product_tower.layers, name="candidate"
+        )
         self.rating: Rating | None = None
         self.buyer_ids = _ids(features.buyer, vocabulary_sizes)
         self._id_columns = primary_index(features.buyer), primary_index(features.product)

@@ -7,12 +7,13 @@ import pytest
 
 from engine.definitions.misfits import DataMisfit
 from engine.definitions.reading import read_definitions
+from engine.errors import InvalidInput
 from engine.planning import Plan, QuickTestRequest, leak_warnings, plan_quick_test
 from engine.query.connection import open_duckdb
 from engine.query.features import check_labels, measure_features
 from engine.query.measuring import TargetRange
 from engine.query.preparation import prepare_rows
-from engine.spec import Feature, FeatureConfig, Split
+from engine.spec import Feature, FeatureConfig, Split, Target
 
 DEFINITIONS = dedent(
     """\
@@ -98,6 +99,42 @@ def test_a_plan_names_its_files_as_they_were(tmp_path: Path):
     assert (files[1].size, files[1].modified_ns) == (stat.st_size, stat.st_mtime_ns)
 
 
+def test_a_history_and_a_cross_of_real_data_are_planned(tmp_path: Path):
+    write_sales(tmp_path)
+    path = tmp_path / "definitions" / "all.toml"
+    buyer = """buyer = [{ column = "user", primary = true }, { column = "bought", max_length = 5 }]
+    buyer_crosses = [{ columns = ["user", "at"], dim = 3 }]"""
+    text = path.read_text().replace('buyer = [{ column = "user", primary = true }]', buyer)
+    user = '{ column = "user", primary = true }, '
+    text = text.replace(user, user + '{ column = "at" }, ')
+    histories = 'histories = { bought = { column = "item", last = 9 } }\n'
+    path.write_text(
+        text.replace("[datasets.sales.columns]", histories + "[datasets.sales.columns]")
+    )
+    found = plan(tmp_path)
+    user, at, bought = found.features.buyer
+    assert (bought.data_type, bought.vocabulary, bought.max_length) == ("history", "item", 5)
+    assert bought.dim == found.features.product[0].dim
+    assert found.features.buyer_dim == user.tensor_dim + at.tensor_dim + bought.tensor_dim + 3
+    assert [c.repeated for c in found.examples.columns if c.name == "bought"] == [True]
+
+
+def test_a_logarithm_of_minus_one_or_less_is_told_before_the_run(tmp_path: Path):
+    write_sales(tmp_path)
+    path = tmp_path / "definitions" / "all.toml"
+    steps = 'target = { column = "rating", log1p = true, clip = [0, 99] }'
+    path.write_text(path.read_text().replace('target = "rating"', steps))
+    sales = (tmp_path / "sales.csv").read_text()
+    (tmp_path / "sales.csv").write_text(sales.replace(",4,", ",-3,"))
+    target = plan(tmp_path).features.target
+    assert target == Target(column="rating", log1p=True, clip=(0, 99))
+    path.write_text(path.read_text().replace(", clip = [0, 99]", ""))
+    with pytest.raises(
+        InvalidInput, match=r"features.rated.target.log1p: the target \"rating\" has"
+    ):
+        plan(tmp_path)
+
+
 def test_a_target_has_a_range_and_only_labels_suit_binary_crossentropy(tmp_path: Path):
     write_sales(tmp_path)
     definitions = read_definitions(tmp_path / "definitions")
@@ -112,12 +149,22 @@ def test_a_target_has_a_range_and_only_labels_suit_binary_crossentropy(tmp_path:
     assert refused.value.path == ("features", "rated", "target")
     assert 'labels from 0 to 1, but "rating" holds 0 to 4.' in str(refused.value)
     check_labels(features, TargetRange(0, 1, 0, 10))
+    clipped = features.replace(target=Target(column="rating", clip=(1, 99)))
+    with pytest.raises(DataMisfit, match='but "rating" is transformed: clipped to percentiles 1'):
+        check_labels(clipped, TargetRange(0, 1, 0, 10))
     check_labels(features, TargetRange(0.25, 0.5, 0, 10))
 
 
 def test_a_random_split_with_a_history_leaks():
     item = Feature(column="item", data_type="text", transforms=("embed",), dim=8, primary=True)
-    history = Feature(column="bought", data_type="history", transforms=("average",), dim=8)
+    history = Feature(
+        column="bought",
+        data_type="history",
+        transforms=("average",),
+        dim=8,
+        max_length=50,
+        vocabulary="item",
+    )
     user = item.replace(column="user")
     leaking = FeatureConfig(name="f", dataset="d", buyer=(user, history), product=(item,))
     (told,) = leak_warnings(Split(), leaking)

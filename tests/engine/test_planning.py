@@ -14,7 +14,7 @@ from engine.definitions.reading import read_definitions
 from engine.errors import NotFound
 from engine.parameters import batch_size_for
 from engine.planning import Plan, preview_features
-from engine.spec import SPLITS, ExperimentSpec
+from engine.spec import SPLITS, ExperimentSpec, Target
 from tests.engine.planned import RATINGS, Workspace
 from tests.sample_data import write_groceries
 
@@ -170,7 +170,7 @@ def test_joined_tables_and_a_target_are_planned(tmp_path: Path):
     plan = workspace.plan()
     names = [c.name for c in plan.examples.columns]
     assert names == ["household", "product", "category", "spent", "row_key"]
-    assert plan.features.target == "spent"
+    assert plan.features.target == Target(column="spent")
     assert plan.examples.timestamp is None
     assert sum(plan.rows.model_dump().values()) == 3_000
     assert "needs times, but dataset" in workspace.refusal(split="time-holdout", holdout_days=3)

@@ -46,7 +46,7 @@ def test_a_ranking_model_needs_a_target_and_samples_rows(ratings: Workspace):
         ratings.plan(model_config_name="ranker")
     plan = ratings.plan(feature_config="rated", model_config_name="ranker")
     assert plan.params.sample_by == "row"
-    assert plan.features.target == "rating"
+    assert str(plan.features.target) == "rating"
     by_buyer = ratings.plan(
         feature_config="rated", model_config_name="ranker", sample_by="buyer", early_stopping=2
     )

@@ -97,6 +97,21 @@ def test_every_row_is_trained_on_evaluated_or_tested(run):
     assert sorted(run.test_rows["row_key"]) == sorted(run.rows["test"]["row_key"])
 
 
+def test_labels_are_the_target_in_its_own_unit(run):
+    import tensorflow_transform as tft
+
+    from pipelines.data import load_splits
+
+    (transform,) = outputs(run, "Transform", "transform_graph/*")
+    patterns = [str(path / "*") for path in outputs(run, "ExampleGen", "examples/*/Split-*")]
+    splits = load_splits(patterns, run.spec, tft.TFTransformOutput(str(transform)))
+    for split, rows in run.rows.items():
+        assert splits[split].label.dtype == np.float32
+        spent = dict(zip(rows["row_key"], rows["spent"], strict=True))
+        expected = [spent[key] for key in splits[split].row_key]
+        np.testing.assert_array_equal(splits[split].label, np.array(expected, np.float32))
+
+
 def test_statistics_and_schema_come_from_train_only(run):
     folders = {path.parent.name for path in outputs(run, "StatisticsGen", "statistics/*/*/*")}
     assert folders == {"Split-train"}
@@ -111,7 +126,7 @@ def test_the_statistics_say_what_the_rows_of_train_are(run):
     features = {feature.name: feature for feature in found.splits["train"].features}
     assert set(features) == {*train.columns} - {"row_key"}
     for name, feature in features.items():
-        values = train[name].dropna()
+        values = train[name].explode().dropna()
         assert feature.missing_share == pytest.approx(train[name].isna().mean()), name
         if feature.categorical is not None:
             counts = values.value_counts()
@@ -239,6 +254,12 @@ print(json.dumps({
 """
 
 
+def padded(products) -> list[str]:
+    """Return five products at most, as many empty strings as are missing after them."""
+    found = list(products) if hasattr(products, "__len__") else []
+    return [*found, *[""] * (5 - len(found))]
+
+
 @pytest.fixture(scope="module")
 def served(run):
     """Answers of the exported model, loaded by plain TensorFlow in a fresh process."""
@@ -250,6 +271,7 @@ def served(run):
         "household_id": rows["household_id"].tolist() + ["nobody"],
         "Alter___gr__e": rows[AGE].fillna("").tolist() + [""],
         "at": rows["at"].tolist() + [0],
+        "bought": [padded(products) for products in (*rows["bought"], None)],
     }
     done = subprocess.run(
         [sys.executable, "-c", _SERVE, str(model)],
@@ -278,7 +300,7 @@ def test_the_exported_index_ranks_as_the_trainer_did(run, served):
 
 
 def test_the_exported_index_answers_top_k_with_falling_scores(run, served):
-    assert served.inputs == ["Alter___gr__e", "at", "household_id"]
+    assert served.inputs == ["Alter___gr__e", "at", "bought", "household_id"]
     assert all(len(set(answer)) == 20 for answer in served.product_ids)
     assert all(scores == sorted(scores, reverse=True) for scores in served.scores)
 

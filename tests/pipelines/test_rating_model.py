@@ -119,7 +119,7 @@ def test_a_cross_entropy_refuses_labels_beyond_0_and_1():
         labels_of(LABEL, "binary_crossentropy")
     with pytest.raises(RunFailure, match="no target|No row"):
         labels_of(np.full(3, np.nan, np.float32), "mse")
-    assert labels_of(LABEL, "mse") == pytest.approx((8 / 3, 1, 5))
+    assert labels_of(LABEL, "mse")[:3] == pytest.approx((8 / 3, 1, 5))
 
 
 def test_ranking_learns_and_predicts(tmp_path):
