@@ -5,6 +5,9 @@ import json
 
 import pytest
 
+from engine.spec.run_folder import TEST_ROWS
+from engine.store import experiments
+from tests.engine.analysis.rows_files import rows_file
 from tests.tui.harness import OpenedApp, in_loop
 from tui.screens.compare import CompareScreen
 from tui.screens.compare_drawing import loss_chart
@@ -144,3 +147,17 @@ def test_losses_of_different_lengths_share_the_axis(shop):
     assert by_name["#1"][2:] == (None, None)
     assert None not in by_name["#2"][2:3]
     assert loss_chart({1: None}) is None
+
+
+@in_loop
+async def test_a_difference_larger_than_its_uncertainty_has_a_dot(two):
+    buyers = list(range(200))
+    for number, rank in ((2, 150.0), (3, 5.0)):
+        with two.database.read() as session:
+            uid = experiments.track(session, number).uid
+        two.backend.files[uid, TEST_ROWS] = rows_file(buyers, rank=[rank] * 190 + [50.0] * 10)
+    async with OpenedApp(two) as app:
+        await compared(app)
+        await app.shows("● #2 is worse than #3")
+        row = next(line for line in app.lines if "Recall@100" in line)
+        assert "▼ -0.950 ●" in row
