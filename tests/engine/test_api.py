@@ -96,7 +96,14 @@ def test_completed_experiment_prints_the_object_of_show(engine, tick, backend):
             "auc_roc",
         )
     )
-    feature = {"data_type": "text", "transforms": ["embed"], "buckets": None, "primary": True}
+    feature = {
+        "data_type": "text",
+        "transforms": ["embed"],
+        "buckets": None,
+        "max_length": None,
+        "vocabulary": None,
+        "primary": True,
+    }
     assert shown == {
         "number": 1,
         "name": "First",
@@ -182,6 +189,8 @@ def test_completed_experiment_prints_the_object_of_show(engine, tick, backend):
                         "tensor_dim": 1,
                         "dim": None,
                         "buckets": None,
+                        "max_length": None,
+                        "vocabulary": None,
                         "primary": False,
                     },
                 ],
