@@ -140,7 +140,6 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
         rows = prepared.rows
         check_primaries(dataset, features)
         measurement, resolved_features = measure_features(connection, rows, features)
-        _check_trainable(features, resolved_features)
         _check_sum(features, resolved_features, resolved_model)
         rating = resolved_model.rating
         target = features.target_column
@@ -241,19 +240,6 @@ def _check_target(features: "FeatureConfigDefinition", model: ModelConfig) -> No
             f"{quoted(features.name)} has no target.",
             hint="Choose a feature config with a target, or a retrieval model.",
         )
-
-
-def _check_trainable(definition: "FeatureConfigDefinition", features: FeatureConfig) -> None:
-    """Refuse what datasets have and towers can't take yet."""
-    for tower in ("buyer", "product"):
-        resolved: tuple[Feature, ...] = getattr(features, tower)
-        for i, feature in enumerate(resolved):
-            if feature.data_type == "history":
-                misfit = InvalidInput(
-                    f"Column {quoted(feature.column)} holds lists, which no tower takes yet.",
-                    hint="Take it out of the feature config.",
-                )
-                raise DataMisfit(misfit, ("features", definition.name, tower, i, "column"))
 
 
 def _check_sum(

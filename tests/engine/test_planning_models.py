@@ -66,14 +66,3 @@ def test_embeddings_of_unequal_width_cannot_be_added_up(ratings: Workspace):
     ratings.define(RATED)
     with pytest.raises(InvalidInput, match='feature "title" has 4 dimensions'):
         ratings.plan(feature_config="rated", model_config_name="summed")
-
-
-def test_a_list_is_no_feature_yet(ratings: Workspace):
-    ratings.define(
-        RATED.replace(
-            'roles = { buyer = "user"',
-            'histories = { bought = { column = "item", last = 5 } }\nroles = { buyer = "user"',
-        ).replace("dim = 8 }]\nproduct", 'dim = 8 }, { column = "bought" }]\nproduct', 1)
-    )
-    with pytest.raises(InvalidInput, match='column "bought" holds lists'):
-        ratings.plan(feature_config="rated")
