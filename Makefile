@@ -13,7 +13,8 @@ demo: $(READY)  ## set up and run a real quick test on real data
 	.venv/bin/towerlab demo
 
 test: $(READY)  ## the suite that proves the product (real pipelines; about 15 minutes on 2 cores)
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not pipeline and not processes" -n 2
+	$(PYTEST) -m "not slow and (pipeline or processes)"
 
 test-fast: $(READY)  ## the inner loop: neither TensorFlow nor processes of their own
 	$(PYTEST) -m "not slow and not pipeline and not processes" -n 2

@@ -21,8 +21,10 @@ from engine.backends.base import Backend
 from engine.backends.registry import backend_named, open_backends
 from engine.cards import CardPage, FilterChoices
 from engine.collect import collect
-from engine.errors import EnvironmentNotReady, NotAllowed, NotFound
+from engine.comparisons import ComparisonService
+from engine.errors import EnvironmentNotReady, NotFound
 from engine.experiments import ExperimentService, Planner
+from engine.insights import InsightService
 from engine.logs import component_logs
 from engine.planning import Plan, QuickTestRequest
 from engine.snapshots import (
@@ -33,11 +35,12 @@ from engine.snapshots import (
     TrainingHistory,
     WorkerStatus,
 )
-from engine.spec import ExperimentSpec, ModelType
-from engine.spec.run_folder import TrainingMetrics
+from engine.spec import ModelType
+from engine.spec.run_folder import Histograms, TrainingMetrics
 from engine.states import Status
+from engine.statistics import DatasetStatistics
 from engine.store import documents, experiments, open_database, overview, views
-from engine.store.insertion import DEFINITIONS, WARNINGS
+from engine.store.insertion import WARNINGS
 from engine.store.models import ExperimentRow
 from engine.store.search import ExperimentFilter, page, position
 from engine.store.search import cards as search_cards
@@ -48,10 +51,12 @@ from engine.workspace import Workspace
 from engine.workspace_planner import WorkspacePlanner
 
 if TYPE_CHECKING:
-    from engine.analysis.candidate import Candidate
     from engine.analysis.comparison import Comparison
     from engine.definitions import Definitions
     from engine.previews import FeaturesPreview, ModelPreview
+    from engine.query.summary import DatasetSummary
+    from engine.query.types import Dialect
+    from engine.spec import SplitName
 
 _log = logging.getLogger(__name__)
 
@@ -88,6 +93,8 @@ class Engine:
             self._database, self._backends, self._planner, workspace.cache
         )
         self._training_cache = TrainingCacheService(self._database, self._backends)
+        self._insights = InsightService(self._database, self._backends)
+        self._comparisons = ComparisonService(self._database, self._backends)
         self._worker = WorkerProcess(workspace, self._database)
         self._starts_worker = start_worker
 
@@ -282,38 +289,39 @@ class Engine:
             NotAllowed: one of them has no result.
             InvalidInput: too few or too many, or one twice.
         """
-        from engine.analysis import comparison
+        return self._comparisons.compare(numbers, baseline)
 
-        comparison.check_numbers(numbers, baseline)
-        candidates = [self._candidate(number) for number in numbers]
-        return comparison.compare(
-            candidates,
-            numbers[0] if baseline is None else baseline,
-            lambda candidate: backend_named(self._backends, candidate.detail.backend).artifact(
-                candidate.detail.uid, "test_rows.parquet"
-            ),
-        )
+    def statistics(self, number: int) -> DatasetStatistics:
+        """Return what was measured of an experiment's examples, and their schema.
 
-    def _candidate(self, number: int) -> "Candidate":
-        from engine.analysis.candidate import Candidate
+        Raises:
+            NotFound: there is none with this number, or it ended without.
+            NotAllowed: it hasn't measured them yet.
+            InvalidInput: the files are damaged.
+        """
+        return self._insights.statistics(number)
 
-        with self._database.read() as session:
-            row = session.get(
-                ExperimentRow, number, options=[selectinload(ExperimentRow.components)]
-            )
-            if row is None:
-                raise NotFound(f"There is no experiment #{number}.")
-            metrics = documents.get(session, number, "metrics", TrainingMetrics)
-            spec = documents.get(session, number, "spec", ExperimentSpec)
-            definitions = documents.get(session, number, "definitions", DEFINITIONS)
-            if row.status != "completed" or metrics is None:
-                raise NotAllowed(
-                    f"#{number} has no result to compare: it is {row.status}.",
-                    hint="Only completed experiments can be compared.",
-                )
-            if spec is None or definitions is None:
-                raise NotAllowed(f"#{number} cannot be compared: what it ran with isn't stored.")
-            return Candidate(views.detail(row, metrics), spec, definitions, metrics)
+    def histograms(self, number: int) -> Histograms:
+        """Return how weights and gradients were distributed, epoch by epoch.
+
+        Raises:
+            NotFound: there is none with this number, or it ended without.
+            NotAllowed: its Trainer hasn't ended yet.
+            InvalidInput: the file is damaged.
+        """
+        return self._insights.histograms(number)
+
+    def report(self, number: int) -> str:
+        """Return a page of HTML in one piece: result, curves, statistics and schema.
+
+        Raises:
+            NotFound: there is none with this number, or it has no statistics.
+            NotAllowed: it has no statistics yet.
+            InvalidInput: the files are damaged.
+        """
+        from engine.report import render_report
+
+        return render_report(self._detail(number), self.statistics(number), self.history(number))
 
     def logs(
         self, number: int, component: str | None = None, *, limit: int = 50
@@ -386,6 +394,44 @@ class Engine:
         from engine.previews import preview_model
 
         return preview_model(name, features, self.definitions())
+
+    def dataset_summary(self, name: str) -> "DatasetSummary":
+        """Return what a dataset holds, read as it is now.
+
+        Takes about a second for 1.5 million rows.
+
+        Raises:
+            NotFound: a name that isn't defined.
+            InvalidInput: the definition or the data is wrong.
+        """
+        from engine.definitions.misfits import placed
+        from engine.query.summary import summarize
+
+        definitions = self.definitions()
+        with placed(definitions):
+            return summarize(definitions.dataset(name), root=self.workspace.root)
+
+    def dataset_sql(
+        self, name: str, *, dialect: "Dialect" = "duckdb", split: "SplitName | None" = None
+    ) -> str:
+        """Return the SQL of a dataset's filtered rows, or of one of its splits.
+
+        Args:
+            name: of the dataset.
+            dialect: "duckdb", or "bigquery" with the types of the local files.
+            split: of the random split of all rows; the filtered rows when None.
+
+        Raises:
+            NotFound: a name that isn't defined.
+            InvalidInput: the definition or the data is wrong.
+        """
+        from engine.definitions.misfits import placed
+        from engine.query.statement import dataset_sql
+
+        definitions = self.definitions()
+        with placed(definitions):
+            dataset = definitions.dataset(name)
+            return dataset_sql(dataset, root=self.workspace.root, dialect=dialect, split=split)
 
     def worker_status(self) -> WorkerStatus:
         """Return who looks after the experiments."""

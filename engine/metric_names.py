@@ -3,11 +3,29 @@
 The standard library only: lists and the app's first frame need it.
 """
 
+from typing import Literal
+
+Standing = Literal["better", "worse", "alike"]
+
 RECALL_AT_100, TEST_RMSE = "recall_at_100", "test_rmse"
 _ERRORS = frozenset({"rmse", "mae", "test_rmse", "test_mae"})
+IN_RESULTS = (
+    "recall_at_5",
+    "recall_at_10",
+    "recall_at_50",
+    "recall_at_100",
+    "ndcg_at_10",
+    "catalogue_coverage",
+    "test_rmse",
+    "test_mae",
+    "rmse",
+    "mae",
+    "auc_roc",
+)
+"""The metrics of a result in the order in which they are shown."""
 _LABELS = {
     "ndcg_at_10": "NDCG@10",
-    "catalogue_coverage": "catalogue coverage",
+    "catalogue_coverage": "coverage",
     "rmse": "RMSE",
     "mae": "MAE",
     "test_rmse": "test RMSE",
@@ -35,3 +53,15 @@ def metric_label(metric: str) -> str:
     if metric.startswith("recall_at_"):
         return f"Recall@{metric.removeprefix('recall_at_')}"
     return _LABELS.get(metric, metric.replace("_", " "))
+
+
+def reference_label(name: str) -> str:
+    """Return a reference model as people write it: "own history"."""
+    return name.replace("_", " ")
+
+
+def standing(metric: str, low: float, high: float) -> Standing:
+    """Return how a model stands to another, by the interval of the metric's difference."""
+    if low <= 0 <= high:
+        return "alike"
+    return "better" if (high < 0) == lower_is_better(metric) else "worse"

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from engine.definitions.models import LEAST_LEARNING_RATE
 from engine.definitions.names import counted, listed, quoted
@@ -10,7 +10,7 @@ from engine.errors import InvalidInput
 from engine.query.examples import Selection
 from engine.query.measuring import DataFacts, Measurement, SplitFacts
 from engine.query.rows import DatasetRows
-from engine.spec import SPLITS, ModelConfig, Split, TrainingParams
+from engine.spec import SPLITS, EarlyStopping, ModelConfig, Split, TrainingParams
 
 if TYPE_CHECKING:
     from engine.planning import QuickTestRequest
@@ -42,6 +42,7 @@ def check_request(request: "QuickTestRequest") -> None:
         ("Epochs", request.epochs, 1, 1_000),
         ("The batch size", request.batch_size, 1, 65_536),
         ("The seed", request.seed, 0, _LARGEST_SEED),
+        ("The patience of early stopping", request.early_stopping, 1, 1_000),
         ("Holdout days", request.holdout_days, 1, 36_500),
         ("Train days", request.train_days, 1, 36_500),
         ("Val days", request.val_days, 1, 36_500),
@@ -110,7 +111,11 @@ class Chosen:
 
 
 def choose_selection(
-    request: "QuickTestRequest", rows: DatasetRows, measurement: Measurement
+    request: "QuickTestRequest",
+    rows: DatasetRows,
+    measurement: Measurement,
+    *,
+    sample_by: Literal["buyer", "row"],
 ) -> Chosen:
     """Choose sample and split seed, from the request's seed on, so that no split is empty.
 
@@ -136,7 +141,7 @@ def choose_selection(
         )
     first: SplitFacts | None = None
     for seed in range(request.seed, request.seed + _seeds_to_try(facts)):
-        selection = Selection(sample, "buyer", split, seed, facts.newest)
+        selection = Selection(sample, sample_by, split, seed, facts.newest)
         found = measurement.split(selection)
         if found.is_trainable and found.total >= LEAST_ROWS:
             return Chosen(selection, found)
@@ -236,6 +241,10 @@ def training_params(
         batch_size=batch_size,
         learning_rate=request.learning_rate or model.learning_rate,
         seed=request.seed,
+        early_stopping=None
+        if request.early_stopping is None
+        else EarlyStopping(patience=request.early_stopping, monitor=request.early_stopping_on),
+        deterministic=request.deterministic,
         machine_type=None,
     )
     return params, warnings

@@ -5,15 +5,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from engine.definitions.misfits import placed
+from engine.definitions.misfits import DataMisfit, placed
 from engine.definitions.names import listed, quoted
 from engine.errors import InvalidInput
 from engine.spec import (
     ExamplesQuery,
     ExperimentSpec,
+    Feature,
     FeatureConfig,
     Frozen,
     ModelConfig,
+    Split,
     TrainingParams,
 )
 from engine.spec.run_folder import Rows
@@ -27,10 +29,11 @@ if TYPE_CHECKING:
     )
     from engine.definitions.snapshot import Kind
     from engine.parameters import Chosen
-    from engine.query.measuring import DataFacts
+    from engine.query.measuring import DataFacts, JoinGrowth
     from engine.query.rows import DatasetRows
 
 _UNKNOWN_BUYERS_TOLD = 0.3
+_COLD_PRODUCTS_TOLD = 0.3
 _TEST_ROWS_TOLD = 400
 """With fewer test rows, the 95% interval of a share is wider than about ±0.05."""
 _EARLIEST_USUAL_MICROSECONDS = 10 * 365 * 86_400_000_000
@@ -47,6 +50,8 @@ class QuickTestRequest(Frozen):
     description: str = ""
     tags: tuple[str, ...] = ()
     sample_percent: float | None = None
+    sample_by: Literal["buyer", "row"] | None = None
+    """None samples rows for ranking, buyers for retrieval and multitask."""
     epochs: int = 3
     batch_size: int | None = None
     learning_rate: float | None = None
@@ -58,6 +63,10 @@ class QuickTestRequest(Frozen):
     hardware: Literal["small", "medium", "large"] | None = None
     backend: Literal["local", "vertex"] = "local"
     seed: int = 0
+    early_stopping: int | None = None
+    """Epochs without a better value after which training ends; None trains all epochs."""
+    early_stopping_on: Literal["val_loss", "primary"] = "val_loss"
+    deterministic: bool = False
 
 
 class Plan(Frozen):
@@ -113,19 +122,33 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
     from engine.parameters import check_request, choose_selection, training_params
     from engine.query.connection import open_duckdb
     from engine.query.examples import example_columns, example_queries
-    from engine.query.features import check_primaries, measure_features, needed_columns
+    from engine.query.features import (
+        check_labels,
+        check_primaries,
+        measure_features,
+        needed_columns,
+    )
     from engine.query.measuring import repeating_joins
     from engine.query.preparation import prepare_rows
 
     check_request(request)
     dataset, features, model = _definitions_of(request, definitions)
     resolved_model = model.resolve()
+    _check_target(features, resolved_model)
     with placed(definitions), open_duckdb() as connection:
         prepared = prepare_rows(connection, dataset, features, root)
         rows = prepared.rows
         check_primaries(dataset, features)
         measurement, resolved_features = measure_features(connection, rows, features)
-        chosen = choose_selection(request, rows, measurement)
+        _check_trainable(features, resolved_features)
+        _check_sum(features, resolved_features, resolved_model)
+        rating = resolved_model.rating
+        target = features.target_column
+        if target and rating and rating.loss == "binary_crossentropy":
+            check_labels(features, measurement.target_range(target))
+        sample_by = request.sample_by or ("row" if resolved_model.type == "ranking" else "buyer")
+        chosen = choose_selection(request, rows, measurement, sample_by=sample_by)
+        cold = measurement.cold_product_rows(chosen.selection)
         repeating = repeating_joins(connection, rows)
     params, warnings = training_params(request, resolved_model, chosen)
     aliases = needed_columns(rows, features)
@@ -140,6 +163,7 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
             product=rows.product,
             timestamp=rows.timestamp,
             fingerprint=prepared.fingerprint,
+            files=prepared.files,
         ),
         features=resolved_features,
         model=resolved_model,
@@ -158,7 +182,9 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
         warnings=(
             *_stale(request, features.dataset, definitions),
             *_data_warnings(rows, measurement.facts, repeating),
-            *_split_warnings(chosen),
+            *_column_warnings(features, measurement.facts),
+            *_split_warnings(chosen, cold),
+            *leak_warnings(params.split, resolved_features),
             *warnings,
         ),
     )
@@ -208,6 +234,46 @@ def _definitions_of(
     return definitions.dataset(features.dataset), features, model
 
 
+def _check_target(features: "FeatureConfigDefinition", model: ModelConfig) -> None:
+    if model.type != "retrieval" and features.target is None:
+        raise InvalidInput(
+            f"Model config {quoted(model.name)} is for {model.type}, but feature config "
+            f"{quoted(features.name)} has no target.",
+            hint="Choose a feature config with a target, or a retrieval model.",
+        )
+
+
+def _check_trainable(definition: "FeatureConfigDefinition", features: FeatureConfig) -> None:
+    """Refuse what datasets have and towers can't take yet."""
+    for tower in ("buyer", "product"):
+        resolved: tuple[Feature, ...] = getattr(features, tower)
+        for i, feature in enumerate(resolved):
+            if feature.data_type == "history":
+                misfit = InvalidInput(
+                    f"Column {quoted(feature.column)} holds lists, which no tower takes yet.",
+                    hint="Take it out of the feature config.",
+                )
+                raise DataMisfit(misfit, ("features", definition.name, tower, i, "column"))
+
+
+def _check_sum(
+    definition: "FeatureConfigDefinition", features: FeatureConfig, model: ModelConfig
+) -> None:
+    """Refuse embeddings that can't be added up."""
+    if model.combine != "sum":
+        return
+    for tower in ("buyer", "product"):
+        resolved: tuple[Feature, ...] = getattr(features, tower)
+        for i, feature in enumerate(resolved):
+            if feature.dim is not None and feature.dim != model.output_dim:
+                misfit = InvalidInput(
+                    f"Feature {quoted(feature.column)} has {feature.dim} dimensions, but "
+                    f"model config {quoted(model.name)} adds up embeddings of {model.output_dim}.",
+                    hint=f"Set its dim to {model.output_dim}, or choose another model.",
+                )
+                raise DataMisfit(misfit, ("features", definition.name, tower, i, "dim"))
+
+
 def _stale(request: QuickTestRequest, dataset: str, definitions: "Definitions") -> Iterator[str]:
     used: list[tuple[Kind, str]] = [
         ("datasets", dataset),
@@ -221,13 +287,14 @@ def _stale(request: QuickTestRequest, dataset: str, definitions: "Definitions") 
             yield f"The last valid version of {quoted(name)} is used: {problem}"
 
 
-def _data_warnings(rows: "DatasetRows", facts: "DataFacts", repeating: list[str]) -> Iterator[str]:
+def _data_warnings(
+    rows: "DatasetRows", facts: "DataFacts", repeating: "list[JoinGrowth]"
+) -> Iterator[str]:
     if facts.left_out:
         yield facts.left_out
     if facts.without_time:
         yield f"{facts.without_time:,} of {facts.rows:,} rows have no timestamp."
-    for table in repeating:
-        yield (f"Table {quoted(table)} has several rows of the same key: joining it repeats rows.")
+    yield from map(str, repeating)
     if facts.newest is not None and facts.newest < _EARLIEST_USUAL_MICROSECONDS:
         newest = datetime.fromtimestamp(facts.newest / 1e6, tz=UTC)
         yield (
@@ -236,10 +303,42 @@ def _data_warnings(rows: "DatasetRows", facts: "DataFacts", repeating: list[str]
         )
 
 
-def _split_warnings(chosen: "Chosen") -> Iterator[str]:
+def _column_warnings(features: "FeatureConfigDefinition", facts: "DataFacts") -> Iterator[str]:
+    used = dict.fromkeys(f.column for f in (*features.buyer, *features.product) if not f.primary)
+    for column in used:
+        if facts.distinct[column] == 1:
+            yield f"Column {quoted(column)} holds one value only: it tells no rows apart."
+    target = features.target_column
+    if target is None:
+        return
+    if facts.distinct[target] == 1 and target not in used:
+        yield f"The target {quoted(target)} holds one value only: there is nothing to learn."
+    if missing := facts.rows - facts.values[target]:
+        yield (
+            f"{missing:,} of {facts.rows:,} rows have no number in the target {quoted(target)}: "
+            "ranking losses leave them out."
+        )
+
+
+def leak_warnings(split: Split, features: FeatureConfig) -> Iterator[str]:
+    """Say where a random split lets the future into training: a later row's history holds it."""
+    histories = [f.column for f in (*features.buyer, *features.product) if f.data_type == "history"]
+    if split.kind == "random" and histories:
+        yield (
+            f"The split is random and {listed(map(quoted, dict.fromkeys(histories)))} lists "
+            "earlier rows: train rows list what is to be predicted in test. Choose a split by time."
+        )
+
+
+def _split_warnings(chosen: "Chosen", cold_product_rows: int) -> Iterator[str]:
     test = chosen.facts.rows["test"]
     unknown = chosen.facts.unknown_buyer_rows / test
     if unknown > _UNKNOWN_BUYERS_TOLD:
         yield f"{unknown:.0%} of the test rows are of buyers who are not in train."
+    if cold_product_rows / test > _COLD_PRODUCTS_TOLD:
+        yield (
+            f"{cold_product_rows / test:.0%} of the test rows are of products that are not in "
+            "train: retrieval can't find them."
+        )
     if test < _TEST_ROWS_TOLD:
         yield f"Only {test:,} test rows: differences between results will hardly mean anything."

@@ -8,17 +8,21 @@ and the embedding tables with them.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from engine.spec import (
     BatchNorm,
+    Combine,
+    Cross,
     DataType,
     Dense,
     Dropout,
     Feature,
     Layer,
+    ModelConfig,
     ModelType,
     OptimizerName,
+    RatingSettings,
     RetrievalSettings,
     Tower,
     Transform,
@@ -35,23 +39,26 @@ _LAYER_NORM_WEIGHTS = 2
 
 @dataclass(frozen=True, slots=True)
 class FeatureRow:
-    """One feature of a tower.
+    """One feature or cross of a tower.
 
     Attributes:
+        column: its column; those of a cross as "age × city".
         transforms: in words, as "embedding of 32" or "yearly cycle".
         tensor_dim: dimensions that it gives to the tower's input.
         vocabulary_size: distinct values where they are embedded; None elsewhere.
         embedding_parameters: weights of its embedding tables.
         primary: whether it is the tower's id.
+        widths: dimensions of each of its fields.
     """
 
     column: str
-    data_type: DataType
+    data_type: DataType | Literal["cross"]
     transforms: tuple[str, ...]
     tensor_dim: int
     vocabulary_size: int | None
     embedding_parameters: int
     primary: bool
+    widths: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,12 @@ class TowerFeatures:
 
 @dataclass(frozen=True, slots=True)
 class FeaturesPreview:
-    """A feature config as a run would use it; `rows` are the dataset's, filtered but unsampled."""
+    """A feature config as a run would use it.
+
+    Attributes:
+        rows: of the dataset, filtered but unsampled.
+        target: the column and what is done with it, in words.
+    """
 
     name: str
     dataset: str
@@ -114,6 +126,25 @@ class TowerPreview:
 
 
 @dataclass(frozen=True, slots=True)
+class RatingPreview:
+    """The rating head and what is added to it.
+
+    Attributes:
+        layers: the head's, then the biases of buyers and products and the output bias.
+        settings: the losses and penalties.
+    """
+
+    layers: tuple[LayerRow, ...]
+    settings: RatingSettings
+
+    @property
+    def parameters(self) -> int | None:
+        """Weights of all of it; None where the ids are unknown."""
+        counts = [layer.parameters for layer in self.layers if layer.parameters is not None]
+        return sum(counts) if len(counts) == len(self.layers) else None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelPreview:
     """A model config with its presets filled in; `batch_size` is None where the data decides."""
 
@@ -126,11 +157,14 @@ class ModelPreview:
     optimizer: OptimizerName
     learning_rate: float
     batch_size: int | None
+    combine: Combine = "mlp"
+    rating: RatingPreview | None = None
 
     @property
     def parameters(self) -> int | None:
-        """Weights of both towers."""
-        return _total(self.buyer.parameters, self.product.parameters)
+        """Weights of both towers and what makes ratings of them."""
+        towers = _total(self.buyer.parameters, self.product.parameters)
+        return _total(towers, self.rating.parameters) if self.rating else towers
 
 
 def preview_features(name: str, definitions: "Definitions", *, root: Path) -> FeaturesPreview:
@@ -152,9 +186,9 @@ def preview_features(name: str, definitions: "Definitions", *, root: Path) -> Fe
         name=name,
         dataset=resolved.dataset,
         rows=facts.rows,
-        buyer=tower_features(resolved.buyer, facts.distinct),
-        product=tower_features(resolved.product, facts.distinct),
-        target=resolved.target,
+        buyer=tower_features(resolved.buyer_inputs, facts.distinct),
+        product=tower_features(resolved.product_inputs, facts.distinct),
+        target=resolved.target and str(resolved.target),
     )
 
 
@@ -177,25 +211,31 @@ def preview_model(
     return ModelPreview(
         name=name,
         model_type=model.type,
-        buyer=tower_preview(model.buyer_tower, model.output_dim, buyer),
-        product=tower_preview(model.product_tower, model.output_dim, product),
+        buyer=tower_preview(model.buyer_tower, model.output_dim, buyer, model.combine),
+        product=tower_preview(model.product_tower, model.output_dim, product, model.combine),
         output_dim=model.output_dim,
         retrieval=model.retrieval,
         optimizer=model.optimizer,
         learning_rate=model.learning_rate,
         batch_size=model.batch_size,
+        combine=model.combine,
+        rating=rating_preview(model, buyer, product),
     )
 
 
-def tower_features(features: tuple[Feature, ...], distinct: Mapping[str, int]) -> TowerFeatures:
+def tower_features(
+    features: tuple[Feature | Cross, ...], distinct: Mapping[str, int]
+) -> TowerFeatures:
     """Return what goes into a tower.
 
     Args:
-        features: resolved.
+        features: resolved, with the crosses.
         distinct: number of distinct values by column.
     """
     rows = tuple(
-        FeatureRow(
+        _cross_row(feature)
+        if isinstance(feature, Cross)
+        else FeatureRow(
             column=feature.column,
             data_type=feature.data_type,
             transforms=tuple(_in_words(transform, feature) for transform in feature.transforms),
@@ -206,29 +246,96 @@ def tower_features(features: tuple[Feature, ...], distinct: Mapping[str, int]) -
                 for transform in feature.transforms
             ),
             primary=feature.primary,
+            widths=feature.widths,
         )
         for feature in features
     )
     return TowerFeatures(sum(row.tensor_dim for row in rows), rows)
 
 
-def tower_preview(tower: Tower, output_dim: int, features: TowerFeatures | None) -> TowerPreview:
+def _cross_row(cross: Cross) -> FeatureRow:
+    parts = " × ".join(
+        f"{part.column} ({part.buckets} buckets)" if part.buckets else part.column
+        for part in cross.parts
+    )
+    return FeatureRow(
+        column=cross.column,
+        data_type="cross",
+        transforms=(f"cross of {parts}, {cross.buckets:,} hashes, embedding of {cross.dim}",),
+        tensor_dim=cross.tensor_dim,
+        vocabulary_size=None,
+        embedding_parameters=(1 + cross.buckets) * cross.dim,
+        primary=False,
+        widths=cross.widths,
+    )
+
+
+def tower_preview(
+    tower: Tower,
+    output_dim: int,
+    features: TowerFeatures | None,
+    combine: Combine = "mlp",
+) -> TowerPreview:
     """Return a tower's layers, the output embedding's last.
 
     Args:
         tower: the layers before it.
         output_dim: width of the output embedding.
         features: what goes into the tower, None when that is unknown.
+        combine: how its fields are combined.
     """
     input_dim = features.tensor_dim if features else None
     return TowerPreview(
         input_dim=input_dim,
         embedding_parameters=features.embedding_parameters if features else None,
-        layers=tuple(_layers(tower.layers, input_dim, output_dim)),
+        layers=tuple(
+            _layers(tower.layers, input_dim, output_dim)
+            if combine == "mlp"
+            else _sum_layers(tower.layers, features, output_dim)
+        ),
     )
 
 
+def rating_preview(
+    model: ModelConfig, buyer: TowerFeatures | None, product: TowerFeatures | None
+) -> RatingPreview | None:
+    """Return the rating head's layers and biases; None for a retrieval model."""
+    settings = model.rating
+    if settings is None:
+        return None
+    rows: list[LayerRow] = []
+    if settings.layers is not None:
+        rows += _hidden(settings.layers, 3 * model.output_dim)
+        rows.append(LayerRow("Rating 1", 1, rows[-1].output_dim if rows else 3 * model.output_dim))
+    if settings.biases:
+        for name, side in (("Buyer", buyer), ("Product", product)):
+            rows.append(LayerRow(f"{name} biases", 1, _primary_rows(side)))
+    return RatingPreview((*rows, LayerRow("Output bias", 1, 1)), settings)
+
+
+def _primary_rows(side: TowerFeatures | None) -> int | None:
+    sizes = [row.vocabulary_size for row in side.features if row.primary] if side else [None]
+    return None if sizes[0] is None else max(1, sizes[0]) + 2
+
+
+def _sum_layers(
+    layers: tuple[Layer, ...], features: TowerFeatures | None, output_dim: int
+) -> Iterator[LayerRow]:
+    """Yield the sum of the fields, whose projections have no bias, and what follows it."""
+    widths = [width for row in features.features for width in row.widths] if features else None
+    weights = None if widths is None else sum(w * output_dim for w in widths if w != output_dim)
+    yield LayerRow(f"Sum {output_dim}", output_dim, weights)
+    yield from _hidden(layers, output_dim)
+
+
 def _layers(layers: tuple[Layer, ...], width: int | None, output_dim: int) -> Iterator[LayerRow]:
+    rows = list(_hidden(layers, width))
+    yield from rows
+    last = rows[-1].output_dim if rows else width
+    yield LayerRow(f"Output {output_dim}", output_dim, _dense(last, output_dim))
+
+
+def _hidden(layers: tuple[Layer, ...], width: int | None) -> Iterator[LayerRow]:
     for layer in layers:
         match layer:
             case Dense():
@@ -241,7 +348,6 @@ def _layers(layers: tuple[Layer, ...], width: int | None, output_dim: int) -> It
                 yield LayerRow("Batch norm", width, _per_input(width, _BATCH_NORM_WEIGHTS))
             case _:
                 yield LayerRow("Layer norm", width, _per_input(width, _LAYER_NORM_WEIGHTS))
-    yield LayerRow(f"Output {output_dim}", output_dim, _dense(width, output_dim))
 
 
 def _dense(width: int | None, units: int) -> int | None:
@@ -253,7 +359,10 @@ def _per_input(width: int | None, weights: int) -> int | None:
 
 
 def _table_rows(transform: Transform, feature: Feature, distinct: Mapping[str, int]) -> int:
-    """Return how many ids a transform embeds: a missing one, and tokens with an unknown one."""
+    """Return how many ids a transform embeds: a missing one, and tokens with an unknown one.
+
+    A history has no table of its own.
+    """
     if transform == "embed":
         # TFT puts a placeholder into an empty vocabulary.
         return 1 + max(1, distinct[feature.column]) + 1
@@ -267,6 +376,8 @@ def _in_words(transform: Transform, feature: Feature) -> str:
         return f"{feature.buckets} buckets, embedding of {feature.dim}"
     if transform == "normalize":
         return "z-score"
+    if transform == "average":
+        return f"average of the last {feature.max_length}, shared with {feature.vocabulary}"
     return f"{transform.removeprefix('cyclical_')} cycle"
 
 

@@ -10,15 +10,19 @@ from typing import Literal
 
 from pydantic import AliasChoices, ConfigDict, Field, computed_field
 
-from engine.spec import Feature, Frozen, ModelType, OptimizerName, TrainingParams
+from engine.spec import Cross, Feature, Frozen, ModelType, OptimizerName, TrainingParams
 from engine.spec.run_folder import (
     ComponentName,
     GradientNorms,
+    GradientStats,
     Interval,
     LogEntry,
     LossCurves,
     Rows,
     RunError,
+    TowerName,
+    Vocabulary,
+    WeightNorms,
 )
 from engine.states import TERMINAL, BackendName, Hardware, Intent, Status
 
@@ -101,7 +105,7 @@ class ParamsView(TrainingParams):
 
 
 class FeatureView(_View):
-    """One feature and the dimensions that it gives to its tower's input."""
+    """One feature or cross and the dimensions that it gives to its tower's input."""
 
     column: str
     data_type: str
@@ -109,11 +113,22 @@ class FeatureView(_View):
     tensor_dim: int
     dim: int | None = None
     buckets: int | None = None
+    max_length: int | None = None
+    vocabulary: str | None = None
     primary: bool = False
 
     @classmethod
-    def of(cls, feature: Feature) -> "FeatureView":
-        """Return the view of a resolved feature."""
+    def of(cls, feature: Feature | Cross) -> "FeatureView":
+        """Return the view of a resolved feature or cross."""
+        if isinstance(feature, Cross):
+            return cls(
+                column=feature.column,
+                data_type="cross",
+                transforms=feature.transforms,
+                tensor_dim=feature.tensor_dim,
+                dim=feature.dim,
+                buckets=feature.buckets,
+            )
         return cls(**feature.model_dump(), tensor_dim=feature.tensor_dim)
 
 
@@ -227,6 +242,12 @@ class TrainingHistory(_View):
     gradient_norms: GradientNorms
     examples_per_second: tuple[float, ...] = ()
     """Empty where it isn't known."""
+    epoch_metrics: dict[str, tuple[float, ...]] = {}
+    """What was measured after each epoch besides the losses, as val_rmse."""
+    weight_stats: dict[TowerName, WeightNorms] = {}
+    gradient_stats: dict[TowerName, GradientStats] = {}
+    """Empty until the Trainer has ended, as are weight_stats and vocabularies."""
+    vocabularies: dict[str, Vocabulary] = {}
     final_metrics: dict[str, float]
     params: dict[str, float | int | str | None]
 

@@ -9,18 +9,25 @@ from engine.backends.registry import backend_named
 from engine.errors import InvalidInput
 from engine.lease import Lease
 from engine.snapshots import TrainingHistory
-from engine.spec.run_folder import EpochRecord, GradientNorms, LossCurves, TrainingMetrics
+from engine.spec.run_folder import (
+    KEPT_EVERY,
+    LONG_RUN_EPOCHS,
+    EpochRecord,
+    GradientNorms,
+    GradientStats,
+    LossCurves,
+    TrainingMetrics,
+    WeightNorms,
+)
 from engine.store import Database, documents, experiments
 from engine.store.models import ExperimentRow
 
-LONG_RUN_EPOCHS = 20
-"""Runs of more epochs than this are thinned."""
-EVERY = 5
 MAX_BYTES = 1_000_000
 """A larger history is refused; a thinned one of 1,000 epochs takes about 30 kB."""
 
 _Params = dict[str, float | int | str | None]
 _T = TypeVar("_T")
+_Curves = TypeVar("_Curves", WeightNorms, GradientStats)
 
 
 class TrainingCacheService:
@@ -98,7 +105,12 @@ def history_of_metrics(
         InvalidInput: its curves are of different lengths.
     """
     loss, gradient, count = metrics.loss, metrics.gradient, len(metrics.epochs)
-    curves = (loss.train, loss.val, loss.total, gradient.total, gradient.query, gradient.candidate)
+    curves = [
+        *(loss.train, loss.val, loss.total, gradient.total, gradient.query, gradient.candidate),
+        *metrics.epoch_metrics.values(),
+    ]
+    for stats in (*metrics.weight_stats.values(), *metrics.gradient_stats.values()):
+        curves += [getattr(stats, name) for name in type(stats).model_fields]
     if any(len(curve) != count for curve in curves):
         raise InvalidInput("The curves of training_metrics.json are of different lengths.")
     keep = kept_epochs(count, planned=count)
@@ -116,6 +128,10 @@ def history_of_metrics(
         examples_per_second=tuple(
             records[i].examples_per_second for i in keep if len(records) == count
         ),
+        epoch_metrics={name: _pick(c, keep) for name, c in metrics.epoch_metrics.items()},
+        weight_stats={tower: _thinned(c, keep) for tower, c in metrics.weight_stats.items()},
+        gradient_stats={tower: _thinned(c, keep) for tower, c in metrics.gradient_stats.items()},
+        vocabularies=metrics.vocabularies,
         final_metrics=metrics.final_metrics,
         params=metrics.params,
     )
@@ -140,6 +156,7 @@ def history_of_epochs(records: Sequence[EpochRecord], params: _Params) -> Traini
             candidate=tuple(r.gradient_norm_candidate for r in kept),
         ),
         examples_per_second=tuple(r.examples_per_second for r in kept),
+        epoch_metrics=_measured_always(kept),
         final_metrics={},
         params=params,
     )
@@ -149,11 +166,23 @@ def kept_epochs(count: int, *, planned: int) -> list[int]:
     """Return which of `count` epochs are kept: all of a short run, else every 5th and the last."""
     if planned <= LONG_RUN_EPOCHS:
         return list(range(count))
-    return [i for i in range(count) if i % EVERY == 0 or i == count - 1]
+    return [i for i in range(count) if i % KEPT_EVERY == 0 or i == count - 1]
 
 
 def _pick(values: Sequence[_T], keep: Sequence[int]) -> tuple[_T, ...]:
     return tuple(values[i] for i in keep)
+
+
+def _thinned(stats: _Curves, keep: Sequence[int]) -> _Curves:
+    """Return curves of which only some epochs are kept."""
+    return stats.replace(**{name: _pick(c, keep) for name, c in stats.model_dump().items()})
+
+
+def _measured_always(records: Sequence[EpochRecord]) -> dict[str, tuple[float, ...]]:
+    """Return the further metrics that every one of these epochs has."""
+    names = dict.fromkeys(records[0].metrics) if records else {}
+    always = [name for name in names if all(name in record.metrics for record in records)]
+    return {name: tuple(record.metrics[name] for record in records) for name in always}
 
 
 def _params(row: ExperimentRow) -> _Params:

@@ -4,6 +4,7 @@ Examples are parsed and transformed once, not once an epoch: what is left of a r
 few integers and floats, so that a million rows take a few hundred megabytes.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from numpy.typing import NDArray
 
-from engine.spec import ROW_KEY, SPLITS, ExperimentSpec, Feature, SplitName
+from engine.spec import ROW_KEY, SPLITS, Cross, ExperimentSpec, Feature, SplitName, Target
 from pipelines.errors import RunFailure
 from pipelines.tensors import tower_tensors
 
@@ -29,14 +30,18 @@ class TowerInput(NamedTuple):
     Attributes:
         ids: `[rows, embedded tensors] int32`.
         values: `[rows, widths of the other tensors] float32`.
+        histories: `[rows, lengths of the histories] int32`, 0 where a list is shorter; `()` stands
+            for none.
     """
 
     ids: Any
     values: Any
+    histories: Any = ()
 
     def take(self, rows: Any) -> "TowerInput":  # noqa: ANN401 - indices or a slice
         """Return some of the rows of arrays."""
-        return TowerInput(self.ids[rows], self.values[rows])
+        histories = self.histories[rows] if len(self.histories) else self.histories
+        return TowerInput(self.ids[rows], self.values[rows], histories)
 
 
 class Examples(NamedTuple):
@@ -69,18 +74,26 @@ def split_files(patterns: Iterable[str], split: SplitName) -> list[str]:
 
 
 def stack_tensors(
-    transformed: Mapping[str, tf.Tensor], features: Sequence[Feature], rows: tf.Tensor
+    transformed: Mapping[str, tf.Tensor], features: Sequence[Feature | Cross], rows: tf.Tensor
 ) -> TowerInput:
     """Return one tower's input from the transformed features; a tensor that isn't there is 0."""
     ids, values = [], []
-    for tensor in tower_tensors(tuple(features)):
+    histories = [tf.zeros([rows, 0], tf.int32)]
+    for tensor in tower_tensors(features):
         if tensor.embedded:
             missing = tf.zeros([rows], tf.int64)
             ids.append(tf.cast(transformed.get(tensor.name, missing), tf.int32))
+        elif tensor.vocabulary is not None:
+            none = tf.zeros([rows, tensor.width], tf.int64)
+            histories.append(tf.cast(transformed.get(tensor.name, none), tf.int32))
         else:
             values.append(transformed.get(tensor.name, tf.zeros([rows, tensor.width])))
     empty = tf.zeros([rows, 0])
-    return TowerInput(tf.stack(ids, axis=1), tf.concat([empty, *values], axis=1))
+    return TowerInput(
+        ids=tf.stack(ids, axis=1),
+        values=tf.concat([empty, *values], axis=1),
+        histories=tf.concat(histories, axis=1),
+    )
 
 
 def load_splits(
@@ -119,6 +132,8 @@ def _load(
             hint="Use a larger sample, wider filters or another split.",
         )
     examples = Examples(**tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts))
+    if spec.features.target is None:
+        examples = examples._replace(label=None)
     if spec.examples.timestamp is None:
         return examples._replace(timestamp=np.arange(len(examples.product)))
     return examples
@@ -153,8 +168,19 @@ def _parser(
             product=column(raw, query.product, tf.string),
             row_key=column(raw, ROW_KEY, tf.int64),
             timestamp=column(raw, query.timestamp, tf.int64),
-            query=stack_tensors(transformed, spec.features.buyer, rows),
-            candidate=stack_tensors(transformed, spec.features.product, rows),
+            query=stack_tensors(transformed, spec.features.buyer_inputs, rows),
+            candidate=stack_tensors(transformed, spec.features.product_inputs, rows),
+            label=_label(raw, spec.features.target, rows),
         )
 
     return parse
+
+
+def _label(raw: Mapping[str, tf.SparseTensor], target: Target | None, rows: tf.Tensor) -> tf.Tensor:
+    """Return the target in its own unit `[rows] float32`, NaN where a row has none."""
+    column = raw.get(target.column) if target else None
+    if column is None:
+        return tf.fill([rows], math.nan)
+    shape = tf.stack([column.dense_shape[0], 1])
+    values = tf.SparseTensor(column.indices, tf.cast(column.values, tf.float32), shape)
+    return tf.squeeze(tf.sparse.to_dense(values, math.nan), 1)

@@ -8,11 +8,19 @@ A missing value is a null, an empty string, or a number that is not finite:
     normalize   z-score by train's mean and standard deviation; 0 when missing or constant in train
     bucketize   0 missing; 1 … buckets by train's quantiles
     cyclical_*  sin and cos of the position in the calendar period, UTC; (0, 0) when missing
+    cross       0 when one of the columns is missing; 1 … buckets by the hash of the columns' tokens
+                and of the others' buckets by train's quantiles; what train doesn't have is hashed
+                like anything else
+    average     the last ids of a list, oldest first, numbered by the product id's vocabulary and
+                padded with 0 at the end; what is empty in a list is left out; an unknown id is V+1
+
+A column without any value in train has no tensor: in every row it is missing.
 """
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 import pipelines.tf_environment  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
@@ -20,12 +28,12 @@ import pipelines.tf_environment  # noqa: F401  # pyright: ignore[reportUnusedImp
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from engine.spec import ExperimentSpec, SqlType
+from engine.spec import DataType, ExperimentSpec, SqlType
 from pipelines import calendar_position
 from pipelines import tensors as tensor_names
 from pipelines.code_hash import code_hash
 from pipelines.errors import RunFailure
-from pipelines.tensors import Tensor, all_tensors, safe_name
+from pipelines.tensors import Part, Tensor, all_tensors, safe_name
 
 TENSORS = "tensors"
 COLUMN_TYPES = "column_types"
@@ -47,7 +55,7 @@ def transform_config(spec: ExperimentSpec) -> dict[str, Any]:
     the cached result.
     """
     tensors = all_tensors(spec.features)
-    used = {tensor.column for tensor in tensors}
+    used = {column for tensor in tensors for column in tensor.columns}
     return {
         TENSORS: [list(tensor) for tensor in tensors],
         COLUMN_TYPES: {c.name: c.type for c in spec.examples.columns if c.name in used},
@@ -61,13 +69,14 @@ def preprocessing_fn(
     """Transform one batch of raw features.
 
     Args:
-        inputs: every column that train has values of, `[batch, 0 or 1]` sparse.
+        inputs: every column that train has values of, sparse: `[batch, 0 or 1]`, `[batch, n]` of
+            lists.
         custom_config: as made by `transform_config`.
 
     Returns:
-        Tensors by `Tensor.name`: ids `[batch] int64`, normalized values `[batch, 1] float32`,
-        cyclical ones `[batch, 2] float32`. Those of a column without any value in train are left
-        out: they would be 0 in every row.
+        Tensors by `Tensor.name`: ids `[batch] int64`, those of histories `[batch, length] int64`,
+        normalized values `[batch, 1] float32`, cyclical ones `[batch, 2] float32`. Those of a
+        column without any value in train are left out: they would be 0 in every row.
     """
     types: Mapping[str, SqlType] = custom_config[COLUMN_TYPES]
     columns = {
@@ -75,44 +84,104 @@ def preprocessing_fn(
         for name, sql_type in types.items()
         if name in inputs and inputs[name].dtype == _DTYPES[sql_type]
     }
-    tensors = (Tensor(*fields) for fields in custom_config[TENSORS])
-    return {t.name: columns[t.column].transform(t) for t in tensors if t.column in columns}
+    tensors = (Tensor.of_json(fields) for fields in custom_config[TENSORS])
+    return {
+        tensor.name: _tensor(tensor, columns)
+        for tensor in tensors
+        if columns.keys() >= set(tensor.columns)
+    }
+
+
+def _tensor(tensor: Tensor, columns: Mapping[str, "_Column"]) -> tf.Tensor:
+    if tensor.parts:
+        return _cross(tensor, columns)
+    if tensor.vocabulary is not None:
+        return columns[tensor.column].history(columns[tensor.vocabulary], tensor.width)
+    return columns[tensor.column].transform(tensor)
+
+
+def _cross(tensor: Tensor, columns: Mapping[str, "_Column"]) -> tf.Tensor:
+    """Return a cross's ids `[rows] int64`: FarmHash's Fingerprint64 of the key, modulo buckets.
+
+    Each column stands in the key with its length in bytes, "5:urban": so no two keys are equal
+    whose columns are not.
+    """
+    assert tensor.buckets is not None
+    tokens = [columns[part.column].token(part) for part in tensor.parts]
+    keys = [tf.strings.join([tf.strings.as_string(tf.strings.length(t)), ":", t]) for t in tokens]
+    ids = 1 + tf.strings.to_hash_bucket_fast(tf.strings.join(keys), tensor.buckets)
+    complete = tf.reduce_all(tf.stack([tf.strings.length(t) > 0 for t in tokens]), axis=0)
+    return tf.where(complete, ids, tf.zeros_like(ids))
 
 
 class _Column:
-    """The present values of one raw column."""
+    """One raw column: the present values of its rows, or their lists."""
 
     def __init__(self, name: str, column: tf.SparseTensor) -> None:
         self._name = name
-        self._present = _present(column)
+        self._lists = column
+
+    @cached_property
+    def _present(self) -> tf.SparseTensor:
+        """The values of a column that has at most one a row, `[rows, 1]`."""
+        rows = self._lists.dense_shape[0]
+        shape = tf.stack([rows, tf.constant(1, tf.int64)])
+        return _present(tf.SparseTensor(self._lists.indices, self._lists.values, shape))
 
     def transform(self, tensor: Tensor) -> tf.Tensor:
         """Return one tensor of the column."""
         if tensor.transform == "embed":
-            return self._tokens()
-        if self._present.dtype == tf.string:
-            raise RunFailure(
-                f'Column "{self._name}" holds text, which {tensor.transform} can\'t read.',
-                hint="Give the feature the data type text, or cast the column in the dataset.",
-            )
+            return self._ids()
+        self._check_numbers(tensor.transform)
         if tensor.transform == "normalize":
             return tf.expand_dims(self._spread(self._scores()), 1)
         if tensor.transform == "bucketize":
-            return self._buckets(tensor)
+            assert tensor.buckets is not None
+            return self._spread(self._buckets(tensor.data_type, tensor.buckets))
         period = tensor.transform.removeprefix("cyclical_")
         return self._cycle(calendar_position.POSITIONS[period])
 
+    def token(self, part: Part) -> tf.Tensor:
+        """Return what a cross joins `[rows] string`: text or a bucket, empty when missing."""
+        if part.buckets is None:
+            return self._spread(self._tokens())
+        self._check_numbers("cross")
+        return self._spread(tf.strings.as_string(self._buckets(part.data_type, part.buckets)))
+
+    def _check_numbers(self, transform: str) -> None:
+        if self._present.dtype == tf.string:
+            raise RunFailure(
+                f'Column "{self._name}" holds text, which {transform} can\'t read.',
+                hint="Give the feature the data type text, or cast the column in the dataset.",
+            )
+
     def _spread(self, values: tf.Tensor) -> tf.Tensor:
-        """Spread the values of the rows that have one over all rows, 0 elsewhere: `[rows]`."""
+        """Spread the values of the rows that have one over all `[rows]`; 0 or "" elsewhere."""
         sparse = tf.SparseTensor(self._present.indices, values, self._present.dense_shape)
         return tf.squeeze(tf.sparse.to_dense(sparse), 1)
 
     def _tokens(self) -> tf.Tensor:
         values = self._present.values
-        if values.dtype != tf.string:
-            values = tf.strings.as_string(values)
-        vocabulary = tft.vocabulary(values, vocab_filename=safe_name(self._name))
-        return self._spread(tft.apply_vocabulary(values, vocabulary, num_oov_buckets=1) + 1)
+        return values if values.dtype == tf.string else tf.strings.as_string(values)
+
+    def _ids(self) -> tf.Tensor:
+        return self._spread(self._numbered(self._tokens()))
+
+    def _numbered(self, tokens: tf.Tensor) -> tf.Tensor:
+        """Return the ids of some tokens `[n] int64` by this column's vocabulary, from 1 on."""
+        return tft.apply_vocabulary(tokens, self._vocabulary, num_oov_buckets=1) + 1
+
+    @cached_property
+    def _vocabulary(self) -> Any:  # noqa: ANN401 - TFT's own type of a file to be
+        return tft.vocabulary(self._tokens(), vocab_filename=safe_name(self._name))
+
+    def history(self, product: "_Column", length: int) -> tf.Tensor:
+        """Return the last ids of each row's list by the product's vocabulary `[rows, length]`."""
+        present = _present(self._lists)
+        ids = product._numbered(present.values)
+        rows = self._lists.dense_shape[0]
+        lists = tf.RaggedTensor.from_value_rowids(ids, present.indices[:, 0], rows)
+        return lists[:, -length:].to_tensor(0, shape=[None, length])
 
     def _scores(self) -> tf.Tensor:
         """Return z-scores `[present] float32`, computed in float64, which holds microseconds."""
@@ -122,12 +191,12 @@ class _Column:
         scores = (values - mean) / tf.where(varies, deviation, tf.ones_like(deviation))
         return tf.cast(tf.where(varies, scores, tf.zeros_like(scores)), tf.float32)
 
-    def _buckets(self, tensor: Tensor) -> tf.Tensor:
+    def _buckets(self, data_type: DataType | Literal["cross"], buckets: int) -> tf.Tensor:
+        """Return buckets from 1 on `[present] int64`."""
         values = self._present.values
-        if tensor.data_type == "temporal":
+        if data_type == "temporal":
             values = tf.cast(values - _BUCKET_ORIGIN, tf.float64) / _MINUTE
-        ids = tft.bucketize(tf.cast(values, tf.float32), tensor.buckets)
-        return self._spread(ids + 1)
+        return tft.bucketize(tf.cast(values, tf.float32), buckets) + 1
 
     def _cycle(self, position: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
         angle = 2 * math.pi * position(self._present.values)
@@ -136,9 +205,7 @@ class _Column:
 
 
 def _present(column: tf.SparseTensor) -> tf.SparseTensor:
-    """Return a column as `[rows, 1]` without the values that count as missing."""
-    shape = tf.stack([column.dense_shape[0], tf.constant(1, tf.int64)])
-    column = tf.SparseTensor(column.indices, column.values, shape)
+    """Return a column without the values that count as missing."""
     if column.dtype == tf.string:
         return tf.sparse.retain(column, tf.strings.length(column.values) > 0)
     if column.dtype == tf.float32:

@@ -10,7 +10,17 @@ from typing import Final, Literal
 
 from textual.binding import Binding
 
-Group = Literal["Move", "Experiments", "Filter", "Wizard", "Pipeline", "Training", "Everywhere"]
+Group = Literal[
+    "Move",
+    "Experiments",
+    "Filter",
+    "Wizard",
+    "Pipeline",
+    "Data",
+    "Training",
+    "Compare",
+    "Everywhere",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +118,36 @@ _ALL: Final = (
         writes=True,
     ),
     Action("copy", ("y",), "copy", "Copy the command that shows it", "Experiments"),
+    Action("mark", ("space",), "mark", "Mark or unmark for comparing, up to 4", "Experiments"),
+    Action(
+        "compare", ("c",), "compare", "Compare the marked experiments", "Experiments", footer=True
+    ),
+    # Comparison
+    Action(
+        "differences",
+        ("D",),
+        "differences",
+        "Only what differs, or all rows",
+        "Compare",
+        footer=True,
+    ),
+    Action(
+        "next_baseline",
+        ("b",),
+        "baseline",
+        "Compare with the next experiment instead",
+        "Compare",
+        footer=True,
+    ),
+    Action(
+        "export_comparison",
+        ("e",),
+        "export",
+        "Write the comparison as Markdown, CSV or JSON into the workspace",
+        "Compare",
+        footer=True,
+        writes=True,
+    ),
     # Filter
     Action("filter", ("slash",), "filter", "Search and filter", "Filter", footer=True),
     Action("clear_filter", ("ctrl+l",), "clear", "Clear search and filters", "Filter"),
@@ -159,6 +199,16 @@ _ALL: Final = (
         footer=True,
     ),
     Action("copy_line", ("y",), "copy", "Copy the log line", "Pipeline"),
+    Action("next_split", ("s",), "split", "Statistics of the next split", "Data", footer=True),
+    Action(
+        "export_report",
+        ("e",),
+        "report",
+        "Write result, curves and statistics as an HTML file into the workspace",
+        "Data",
+        footer=True,
+        writes=True,
+    ),
     Action("log_scale", ("L",), "log scale", "Logarithmic loss axis", "Training", footer=True),
     Action("next_chart", ("c",), "chart", "Next chart (small terminals)", "Training"),
     Action(

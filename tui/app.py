@@ -14,6 +14,7 @@ from textual.screen import Screen
 
 from engine.errors import EngineError
 from engine.glance import Glance
+from engine.metric_names import metric_label
 from engine.text import safe_line
 from tui.actions import ACTIONS, Action, bindings
 from tui.ascii import OnlyAscii
@@ -216,8 +217,9 @@ class TowerlabApp(App[int]):
                 continue
             severity = {"completed": "information", "failed": "error"}.get(seen.status, "warning")
             told = f"#{number} {safe_line(seen.name, limit=60)} {seen.status}".replace("  ", " ")
-            if seen.status == "completed" and seen.metrics.recall_at_100 is not None:
-                told += f": Recall@100 {seen.metrics.recall_at_100:.3f}"
+            if seen.status == "completed" and seen.interval is not None:
+                label = safe_line(metric_label(seen.interval.metric), limit=40)
+                told += f": {label} {seen.interval.value:.3f}"
             elif seen.error is not None:
                 told += f": {safe_line(seen.error.message, limit=120)}"
             self.notify(told, severity=severity, markup=False, timeout=8)  # pyright: ignore[reportArgumentType]

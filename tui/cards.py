@@ -12,6 +12,8 @@ from textual.content import Content
 
 from engine.cards import Card
 from engine.formats import age, duration, figure
+from engine.metric_names import RECALL_AT_100, usual_primary
+from engine.metric_names import standing as against
 from engine.text import safe_line
 from tui.look import ACCENT, BAD, BOLD, FAINT, GOOD, MUTED, STATUS_STYLE, WARNING, Look
 
@@ -40,11 +42,13 @@ class Frame:
         width: cells of a line.
         selected: whether the cursor is on it.
         now: for ages and elapsed times.
+        marked: whether it is marked for comparing.
     """
 
     width: int
     selected: bool
     now: datetime
+    marked: bool = False
 
     @property
     def wide(self) -> bool:
@@ -55,8 +59,10 @@ class Frame:
 def card_lines(card: Card, frame: Frame, look: Look) -> list[Content]:
     """Return the two or three lines of a card."""
     lines = _wide(card, frame, look) if frame.wide else _narrow(card, frame, look)
-    mark = (look.draw("▌"), ACCENT) if frame.selected else (" ", "")
-    return [Content.assemble(mark, *line) for line in lines]
+    bar = (look.draw("▌"), ACCENT) if frame.selected else (" ", "")
+    first = (look.draw("●"), f"{BOLD} {ACCENT}") if frame.marked else bar
+    bars = [first, *[bar] * (len(lines) - 1)]
+    return [Content.assemble(bar, *line) for bar, line in zip(bars, lines, strict=True)]
 
 
 def card_height(width: int) -> int:
@@ -78,18 +84,21 @@ def shown_status(card: Card) -> str:
 def standing(card: Card, look: Look) -> Part:
     """Return how the result stands against the baseline, in a few words."""
     difference, low, high = card.difference, card.difference_low, card.difference_high
-    value = card.recall_at_100
+    metric = usual_primary(card.model_type)
+    value: float | None = getattr(card, metric)
     if difference is None or low is None or high is None or value is None:
         return ("", "")
-    if low <= 0 <= high:
-        return (look.draw("≈ popularity"), MUTED)
-    baseline = value - difference
+    baseline = "popularity" if metric == RECALL_AT_100 else "bias"
+    where = against(metric, low, high)
+    if where == "alike":
+        return (look.draw(f"≈ {baseline}"), MUTED)
+    reference = value - difference
     amount = f"{abs(difference):.3f}"
-    if baseline > _NOT_TOLD:
-        amount = f"{abs(difference) / baseline:.0%}"
-    if difference > 0:
-        return (look.draw(f"▲ {amount} over popularity"), GOOD)
-    return (look.draw(f"▼ {amount} below popularity"), BAD)
+    if reference > _NOT_TOLD:
+        amount = f"{abs(difference) / reference:.0%}"
+    if where == "better":
+        return (look.draw(f"▲ {amount} over {baseline}"), GOOD)
+    return (look.draw(f"▼ {amount} below {baseline}"), BAD)
 
 
 def progress_words(card: "Card | ExperimentDetail", now: datetime) -> str:
@@ -207,7 +216,8 @@ def _metrics(card: Card) -> list[Part]:
             parts += [(label, MUTED), (f"{figure(value)}   ", BOLD if primary else "")]
     for label, value in (("RMSE", card.rmse), ("MAE", card.mae), ("test RMSE", card.test_rmse)):
         if value is not None:
-            parts += [(f"{label} ", MUTED), (f"{figure(value)}   ", "")]
+            primary = label == "test RMSE" and card.model_type == "ranking"
+            parts += [(f"{label} ", MUTED), (f"{figure(value)}   ", BOLD if primary else "")]
     return parts or [("no metrics   ", WARNING)]
 
 
@@ -246,13 +256,23 @@ def _progress(card: Card, frame: Frame, look: Look, width: int, *, stage: bool) 
 def _short_result(card: Card, frame: Frame, look: Look) -> list[Part]:
     if card.status == "completed" and card.intent is None and card.recall_at_100 is not None:
         told, style = standing(card, look)
-        told = told.replace(" over popularity", "").replace(" below popularity", "")
-        told = told.replace("popularity", "pop.")
+        told = _in_short(told)
         return [("R@100 ", MUTED), (figure(card.recall_at_100), BOLD), (f" {told:<7}", style)]
     text, style = (shown_status(card), STATUS_STYLE[shown_status(card)])
     if card.ended and card.status == "completed" and card.test_rmse is not None:
-        return [("RMSE  ", MUTED), (f"{figure(card.test_rmse):<13}", BOLD)]
+        told, style = standing(card, look)
+        return [
+            ("RMSE  ", MUTED),
+            (figure(card.test_rmse), BOLD),
+            (f" {_in_short(told):<7}", style),
+        ]
     return [(f"{text:<19}", style)]
+
+
+def _in_short(told: str) -> str:
+    for word in (" over", " below"):
+        told = told.partition(word)[0]
+    return told.replace("popularity", "pop.")
 
 
 def _ended_line(card: Card, frame: Frame, look: Look, width: int) -> list[Part]:

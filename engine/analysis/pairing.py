@@ -7,13 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.analysis.test_rows import LABEL, PREDICTION, RANK, TestRows
-from engine.metric_names import lower_is_better
+from engine.metric_names import Standing, lower_is_better, standing
 from engine.spec import Frozen
 from engine.spec.uncertainty import LEVEL, clustered_intervals
 
 Floats = NDArray[np.floating[Any]]
 Outcome = Literal["better", "worse", "no difference"]
 
+_OUTCOMES: dict[Standing, Outcome] = {
+    "better": "better",
+    "worse": "worse",
+    "alike": "no difference",
+}
 _SEED = 0
 _RECALL_AT = (5, 10, 50, 100)
 _NDCG_AT = 10
@@ -117,7 +122,7 @@ def _differences(
             low=bounds.low,
             high=bounds.high,
             level=level,
-            outcome=_outcome(name, bounds.low, bounds.high),
+            outcome=_OUTCOMES[standing(name, bounds.low, bounds.high)],
         )
         for name, bounds in zip(names, found, strict=True)
     ]
@@ -136,9 +141,3 @@ def _difference_of_means(means: Floats) -> Floats:
 
 def _difference_of_roots(means: Floats) -> Floats:
     return np.sqrt(means[..., 0]) - np.sqrt(means[..., 1])
-
-
-def _outcome(metric: str, low: float, high: float) -> Outcome:
-    if low <= 0 <= high:
-        return "no difference"
-    return "better" if (high < 0) == lower_is_better(metric) else "worse"

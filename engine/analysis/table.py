@@ -8,7 +8,7 @@ from engine.analysis.candidate import Candidate, split_text
 from engine.formats import duration, figure
 from engine.metric_names import lower_is_better, metric_label
 from engine.previews import tower_features, tower_preview
-from engine.spec import Feature, FeatureConfig, Frozen, Tower
+from engine.spec import Cross, Feature, FeatureConfig, Frozen, Tower
 from engine.spec.run_folder import Baseline
 
 _METRICS = (
@@ -161,7 +161,7 @@ def _sample(candidate: Candidate) -> str:
     return f"{params.sample_percent:g}% by {params.sample_by}"
 
 
-def _features(of: Callable[[FeatureConfig], tuple[Feature, ...]], width: str) -> _Text:
+def _features(of: Callable[[FeatureConfig], tuple[Feature | Cross, ...]], width: str) -> _Text:
     def text(candidate: Candidate) -> str:
         config = candidate.spec.features
         features = of(config)
@@ -172,14 +172,16 @@ def _features(of: Callable[[FeatureConfig], tuple[Feature, ...]], width: str) ->
 
 
 def _buyer_tower(candidate: Candidate) -> str:
-    return _tower(candidate, candidate.spec.model.buyer_tower, candidate.spec.features.buyer)
+    return _tower(candidate, candidate.spec.model.buyer_tower, candidate.spec.features.buyer_inputs)
 
 
 def _product_tower(candidate: Candidate) -> str:
-    return _tower(candidate, candidate.spec.model.product_tower, candidate.spec.features.product)
+    return _tower(
+        candidate, candidate.spec.model.product_tower, candidate.spec.features.product_inputs
+    )
 
 
-def _tower(candidate: Candidate, tower: Tower, features: tuple[Feature, ...]) -> str:
+def _tower(candidate: Candidate, tower: Tower, features: tuple[Feature | Cross, ...]) -> str:
     output_dim, sizes = candidate.spec.model.output_dim, candidate.metrics.vocabulary_sizes
     structure = tower.structure(output_dim)
     if any("embed" in f.transforms and f.column not in sizes for f in features):
@@ -195,6 +197,11 @@ def _retrieval(candidate: Candidate) -> str:
     return ", ".join(f"{key} {json.dumps(value)}" for key, value in settings.items()) or "default"
 
 
+def _optimizer(candidate: Candidate) -> str:
+    model = candidate.spec.model
+    return f"{model.optimizer}, row by row" if model.row_wise else model.optimizer
+
+
 _DATASET: tuple[tuple[str, str, _Text], ...] = (
     ("dataset", "dataset", lambda c: c.detail.dataset),
     ("tables", "tables", _tables),
@@ -206,8 +213,8 @@ _DATASET: tuple[tuple[str, str, _Text], ...] = (
 )
 _FEATURES: tuple[tuple[str, str, _Text], ...] = (
     ("feature_config", "feature config", lambda c: c.detail.feature_config),
-    ("buyer_features", "buyer features", _features(lambda f: f.buyer, "buyer_dim")),
-    ("product_features", "product features", _features(lambda f: f.product, "product_dim")),
+    ("buyer_features", "buyer features", _features(lambda f: f.buyer_inputs, "buyer_dim")),
+    ("product_features", "product features", _features(lambda f: f.product_inputs, "product_dim")),
     ("target", "target", lambda c: str(c.spec.features.target or _NONE)),
 )
 _MODEL: tuple[tuple[str, str, _Text], ...] = (
@@ -221,7 +228,7 @@ _TRAINING: tuple[tuple[str, str, _Text], ...] = (
     ("epochs", "epochs", lambda c: f"{c.spec.params.epochs}"),
     ("batch_size", "batch size", lambda c: f"{c.spec.params.batch_size}"),
     ("learning_rate", "learning rate", lambda c: f"{c.spec.params.learning_rate:g}"),
-    ("optimizer", "optimizer", lambda c: c.spec.model.optimizer),
+    ("optimizer", "optimizer", _optimizer),
     ("seed", "seed", lambda c: f"{c.spec.params.seed}"),
     ("backend", "backend", lambda c: c.spec.backend),
 )

@@ -42,12 +42,12 @@ _TAIL_LIMIT = 2_000_000
 _ARTIFACT_LIMITS: dict[ArtifactName, int] = {
     "test_rows.parquet": 512_000_000,
     "histograms.json": 8_000_000,
-    "schema/schema.pbtxt": 8_000_000,
-    "statistics/Split-train/FeatureStats.pb": 64_000_000,
-    "statistics/Split-eval/FeatureStats.pb": 64_000_000,
-    "statistics/Split-test/FeatureStats.pb": 64_000_000,
+    "schema/schema.pbtxt": 2_000_000,
+    "statistics/Split-train/FeatureStats.pb": 16_000_000,
+    "statistics/Split-eval/FeatureStats.pb": 16_000_000,
+    "statistics/Split-test/FeatureStats.pb": 16_000_000,
 }
-"""Bytes; many times what a run of 10 million rows leaves."""
+"""Bytes; many times what a run of 10 million rows and 100 columns leaves."""
 
 Record = TypeVar("Record", bound=BaseModel)
 

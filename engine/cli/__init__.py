@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import click
 
-from engine.cli import comparing, experiments, machine, runs, setup
+from engine.cli import comparing, experiments, insights, machine, runs, setup
 from engine.cli.definitions import definition_commands
 from engine.cli.group import Invocation, OpenApp, Towerlab, shared_options
 
@@ -19,6 +19,8 @@ _COMMANDS = (
     experiments.logs,
     experiments.history,
     comparing.compare,
+    insights.statistics,
+    insights.histograms,
     experiments.cancel,
     runs.rerun,
     experiments.delete,

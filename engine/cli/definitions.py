@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.cli.datasets import add_data_commands
 from engine.cli.group import Invocation, shared_options
 from engine.errors import InvalidInput
 
@@ -50,6 +51,8 @@ def definition_commands(kind: "Kind") -> click.Group:
         return _validate(invocation, kind, name, _definitions(invocation))
 
     del list_, show, validate  # the group holds them
+    if kind == "datasets":
+        add_data_commands(group)
     return group
 
 
@@ -186,7 +189,8 @@ def _in_short(definition: "Definition") -> str:
         case DatasetDefinition():
             return " + ".join([definition.primary, *(join.table for join in definition.joins)])
         case FeatureConfigDefinition():
-            target = f", target {definition.target}" if definition.target else ""
+            column = definition.target_column
+            target = f", target {column}" if column else ""
             counts = f"{len(definition.buyer)} + {len(definition.product)} features"
             return f"{definition.dataset}: {counts}{target}"
         case ModelConfigDefinition():

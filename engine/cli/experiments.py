@@ -23,7 +23,7 @@ number_argument = click.argument("number", type=click.IntRange(min=1))
 
 @click.command("list")
 @click.option("--status", type=click.Choice(_STATUSES))
-@click.option("--model-type", type=click.Choice(("retrieval",)))
+@click.option("--model-type", type=click.Choice(("retrieval", "ranking", "multitask")))
 @click.option("--dataset", metavar="D")
 @click.option("--feature-config", metavar="F")
 @click.option("--model-config", metavar="M")
@@ -104,6 +104,10 @@ def history(invocation: Invocation, number: int) -> None:
         from engine.cli.views import history_table
 
         invocation.out.print(history_table(curves))
+        if curves.gradient_stats:
+            from engine.cli.insight_views import weights_table
+
+            invocation.out.print(weights_table(curves))
         if (ended := curves.epochs[-1] + 1) > len(curves.epochs):
             told = (
                 f"{len(curves.epochs)} of {ended:,} epochs: long runs keep every 5th and the last"

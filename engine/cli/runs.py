@@ -28,6 +28,11 @@ _days = click.IntRange(min=1)
     metavar="PERCENT",
     help="Share of the buyers to use  [default: from the data]",
 )
+@click.option(
+    "--sample-by",
+    type=click.Choice(("buyer", "row")),
+    help="Take whole buyers or single rows  [default: row for ranking, else buyer]",
+)
 @click.option("--epochs", type=click.IntRange(1, 1000), default=3, show_default=True)
 @click.option(
     "--batch-size", type=click.IntRange(1, 65_536), help="[default: the model's, or from the data]"
@@ -54,6 +59,19 @@ _days = click.IntRange(min=1)
     "--backend", type=click.Choice(("local", "vertex")), default="local", show_default=True
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option(
+    "--early-stopping",
+    type=click.IntRange(1, 1000),
+    metavar="EPOCHS",
+    help="End after so many epochs without a better value, and keep the best.",
+)
+@click.option(
+    "--early-stopping-on",
+    type=click.Choice(("val_loss", "primary")),
+    default="val_loss",
+    show_default=True,
+)
+@click.option("--deterministic", is_flag=True, help="Equal seeds give equal results; slower.")
 @click.option("--name", default="", help="What to call the experiment.")
 @click.option("--description", default="")
 @click.option("--tag", "tags", multiple=True, help="May be repeated.")

@@ -18,10 +18,24 @@ from engine.cli.output import (
 )
 from engine.cli.progress import component_result
 from engine.formats import age, clock, duration, figure
+from engine.metric_names import (
+    IN_RESULTS,
+    RECALL_AT_100,
+    Standing,
+    metric_label,
+    reference_label,
+    standing,
+    usual_primary,
+)
 from engine.snapshots import ExperimentDetail, ExperimentSummary, TowerView, TrainingHistory
 from engine.spec.run_folder import Interval
+from engine.text import safe_line
 
-_RECALLS = (100, 50, 10, 5)
+_STANDINGS: dict[Standing, tuple[str, str]] = {
+    "better": ("▲", "green"),
+    "worse": ("▼", "red"),
+    "alike": ("≈", "dim"),
+}
 _ONE_LINE_WIDTH = 100
 _FIRST_LINE = 3
 """Components on the first line of a narrow terminal."""
@@ -33,10 +47,10 @@ def experiment_list(
     """Return a table of experiments with their age, and how many there are besides."""
     datasets = {item.dataset for item in items}
     named = any(_own_name(item) for item in items)
-    headings = ("#", "Status", "Name", "Configs", "R@100", "Δ", "Age")
+    headings = ("#", "Status", "Name", "Configs", "Result", "Δ", "Age")
     made = table(
         headings if named else [heading for heading in headings if heading != "Name"],
-        right=("#", "R@100", "Δ", "Age"),
+        right=("#", "Result", "Δ", "Age"),
         shrink=("Name",) if named and len(datasets) == 1 else ("Name", "Configs"),
     )
     for item in items:
@@ -46,13 +60,13 @@ def experiment_list(
             _list_status(item, to=to),
             *([clipped(_own_name(item))] if named else []),
             clipped(configs if len(datasets) == 1 else f"{item.dataset} · {configs}"),
-            figure(item.metrics.recall_at_100),
+            _primary(item),
             _difference(item.difference),
             age(item.created_at, now),
         )
     of_dataset = f" of {datasets.pop()}" if len(datasets) == 1 else ""
     known = any(item.difference for item in items)
-    legend = "   Δ: Recall@100 minus popularity's" if known else ""
+    legend = "   Δ: against popularity, or bias (▲ better)" if known else ""
     return Group(made, foreign(f"{len(items)} of {total:,} experiments{of_dataset}{legend}", "dim"))
 
 
@@ -77,20 +91,20 @@ def experiment_overview(seen: ExperimentDetail, *, to: Console) -> Group:
 
 def result_view(seen: ExperimentDetail) -> Group | None:
     """Return the metrics beside the baseline's and what they are worth; None without metrics."""
-    if seen.metrics.recall_at_100 is None:
+    metrics = [m for m in reversed(IN_RESULTS) if getattr(seen.metrics, m) is not None]
+    if not metrics:
         return Group(*(foreign(v) for v in seen.verdicts)) if seen.verdicts else None
     others = [*([seen.baseline] if seen.baseline else []), *seen.references.values()]
-    names = [other.name.replace("_", " ") for other in others]
+    names = [reference_label(other.name) for other in others]
     made = table(("", "model", *names), right=("model", *names))
     if seen.interval:
         made.add_column(f"{seen.interval.level:.0%} interval", no_wrap=True)
-    for k in _RECALLS:
-        name = f"recall_at_{k}"
+    for name in metrics:
         is_primary = seen.interval is not None and seen.interval.metric == name
         made.add_row(
-            f"Recall@{k}",
+            metric_label(name),
             figure(getattr(seen.metrics, name)),
-            *(figure(getattr(other, name)) for other in others),
+            *(figure(getattr(other, name, None)) for other in others),
             *([_bounds(seen.interval)] if is_primary and seen.interval else []),
             style="bold" if is_primary else "",
         )
@@ -104,8 +118,10 @@ def failure_view(seen: ExperimentDetail) -> Group:
 
 
 def history_table(history: TrainingHistory) -> Table:
-    """Return a row an epoch: losses and gradient norms."""
+    """Return a row an epoch: losses, gradient norms, and what else was measured."""
+    measured = history.epoch_metrics
     headings = ("Epoch", "Loss", "Val loss", "Total loss", "Gradient", "buyer", "product")
+    headings = (*headings, *(safe_line(name, limit=40) for name in measured))
     made = table(headings, right=headings)
     norms = history.gradient_norms
     for i, epoch in enumerate(history.epochs):
@@ -117,6 +133,7 @@ def history_table(history: TrainingHistory) -> Table:
             figure(norms.total[i]),
             figure(norms.query[i]),
             figure(norms.candidate[i]),
+            *(figure(values[i]) for values in measured.values()),
         )
     return made
 
@@ -139,11 +156,17 @@ def _difference(difference: Interval | None) -> Text:
         return Text("")
     if difference.low == difference.high:  # of too few rows, or the same on all of them
         return Text(f"≈ {difference.value:+.3f}", "dim")
-    if difference.low > 0:
-        return Text(f"▲ {difference.value:+.3f}", "green")
-    if difference.high < 0:
-        return Text(f"▼ {difference.value:+.3f}", "red")
-    return Text(f"≈ {difference.value:+.3f}", "dim")
+    icon, style = _STANDINGS[standing(difference.metric, difference.low, difference.high)]
+    return Text(f"{icon} {difference.value:+.3f}", style)
+
+
+def _primary(item: ExperimentSummary) -> str:
+    """Return the metric that the experiment is judged by, with its name in short."""
+    metric = usual_primary(item.model_type)
+    value = getattr(item.metrics, metric)
+    if value is None:
+        return figure(None)
+    return f"{'R@100' if metric == RECALL_AT_100 else 'RMSE'} {figure(value)}"
 
 
 def _bounds(interval: Interval) -> str:

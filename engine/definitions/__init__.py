@@ -1,6 +1,7 @@
 """Datasets, feature configs and model configs as TOML files: shape, checks, reading, watching."""
 
 from engine.definitions.models import (
+    CrossDefinition,
     DatasetDefinition,
     Definition,
     FeatureConfigDefinition,
@@ -14,6 +15,7 @@ from engine.definitions.snapshot import KINDS, Definitions, Kind, Place, Problem
 
 __all__ = [
     "KINDS",
+    "CrossDefinition",
     "DatasetDefinition",
     "Definition",
     "Definitions",

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from engine.definitions.models import (
+    CrossDefinition,
     DatasetDefinition,
     FeatureConfigDefinition,
     FeatureDefinition,
@@ -16,7 +17,7 @@ from engine.definitions.models import (
 )
 from engine.definitions.names import listed, quoted, suggestion
 from engine.definitions.wording import Finding
-from engine.spec import ROW_KEY, TRANSFORMS
+from engine.spec import ROW_KEY, TRANSFORMS, Dense, Layer
 
 _LONGEST_NAME = 100
 
@@ -39,13 +40,15 @@ def check_dataset(dataset: DatasetDefinition) -> Iterator[Finding]:
             yield ("tables", name), "the name of a table must be printable text without a dot"
         if not path or not path.isprintable():
             yield ("tables", name), "must be the path of a file"
+        elif "::" in path and not all(path.rpartition("::")[::2]):
+            yield ("tables", name), "must be a database and a table, as shop.sqlite::orders"
     yield from _check_joins(dataset)
     yield from _check_columns(dataset)
     yield from _check_roles(dataset)
+    yield from _check_histories(dataset)
+    yield from _check_bigquery(dataset)
     for i, condition in enumerate(dataset.filters):
-        if dataset.columns and condition.column not in dataset.columns:
-            yield ("filters", i, "column"), _unknown_column(condition.column, dataset.columns)
-        for path, reason in _check_filter(condition):
+        for path, reason in _check_filter(condition, dataset):
             yield ("filters", i, *path), reason
 
 
@@ -113,7 +116,67 @@ def _check_roles(dataset: DatasetDefinition) -> Iterator[Finding]:
         yield ("roles", "product"), "buyer and product must be two columns"
 
 
-def _check_filter(condition: Filter) -> Iterator[Finding]:
+def _check_histories(dataset: DatasetDefinition) -> Iterator[Finding]:
+    folded = {alias.casefold() for alias in dataset.columns}
+    for alias, history in dataset.histories.items():
+        at = ("histories", alias)
+        yield from ((at, reason) for reason in alias_problems(alias))
+        if alias.casefold() in folded:
+            yield at, "there is a column of this name, too"
+        folded.add(alias.casefold())
+        if dataset.columns and history.column not in dataset.columns:
+            yield (*at, "column"), _unknown_column(history.column, dataset.columns)
+        if dataset.roles.timestamp is None:
+            yield at, "needs roles.timestamp: what is earlier depends on it"
+
+
+def _check_bigquery(dataset: DatasetDefinition) -> Iterator[Finding]:
+    source = dataset.bigquery
+    if source is None:
+        return
+    for key, value in (("project", source.project), ("dataset", source.dataset)):
+        if not value or not value.isprintable() or "`" in value or "." in value:
+            yield ("bigquery", key), "must be a name without dots and backticks"
+    for name, table in source.tables.items():
+        at = ("bigquery", "tables", name)
+        if name not in dataset.tables:
+            yield at, f"unknown table. {suggestion(name, dataset.tables)}"
+        parts = table.split(".")
+        if len(parts) not in {1, 3} or not all(parts) or "`" in table or not table.isprintable():
+            yield at, 'must be "table" or "project.dataset.table"'
+
+
+def _check_filter(condition: Filter, dataset: DatasetDefinition) -> Iterator[Finding]:
+    if condition.of is not None:
+        yield from _check_aggregate_filter(condition, dataset)
+        return
+    of_groups = ("top_percent", "min_count", "min_spend")
+    for key in (key for key in of_groups if getattr(condition, key) is not None):
+        yield (key,), 'goes with of = "products" or of = "customers"'
+        return
+    if not condition.column:
+        yield ("column",), "is missing"
+    elif dataset.columns and condition.column not in dataset.columns:
+        yield ("column",), _unknown_column(condition.column, dataset.columns)
+    yield from _check_column_filter(condition)
+
+
+def _check_aggregate_filter(condition: Filter, dataset: DatasetDefinition) -> Iterator[Finding]:
+    given = condition.model_dump(by_alias=True, exclude_none=True, exclude={"of"})
+    if not condition.column:
+        del given["column"]
+    kinds = [key for key in ("top_percent", "min_count", "min_spend") if key in given]
+    for key in given:
+        if key not in kinds:
+            yield (key,), f"doesn't go with of = {quoted(condition.of)}"
+    if len(kinds) != 1:
+        yield (), "a filter on products or customers is one of top_percent, min_count, min_spend"
+    for key in kinds:
+        if key != "min_count" and dataset.roles.revenue is None:
+            yield (key,), "needs roles.revenue: the column that is summed"
+
+
+def _check_column_filter(condition: Filter) -> Iterator[Finding]:
     kinds = {
         "equals": condition.equals is not None,
         "in": condition.one_of is not None,
@@ -164,11 +227,20 @@ def check_features(features: FeatureConfigDefinition) -> Iterator[Finding]:
             seen.add(feature.column)
             for key, reason in _check_feature(feature):
                 yield (tower, i, key), reason
+        crosses: tuple[CrossDefinition, ...] = getattr(features, f"{tower}_crosses")
+        for i, cross in enumerate(crosses):
+            at = (f"{tower}_crosses", i)
+            if cross.columns in [other.columns for other in crosses[:i]]:
+                yield (*at, "columns"), "this cross is in this tower twice"
+            for path, reason in _check_cross(cross, {f.column: f for f in columns}):
+                yield (*at, *path), reason
 
 
 def _check_feature(feature: FeatureDefinition) -> Iterator[tuple[str, str]]:
     if feature.primary and feature.data_type not in {None, "text"}:
         yield "data_type", "a primary feature is an id and must be text"
+    if feature.max_length is not None and feature.data_type not in {None, "history"}:
+        yield "max_length", "goes with histories"
     if feature.transforms is None:
         return
     if not feature.transforms:
@@ -180,8 +252,28 @@ def _check_feature(feature: FeatureDefinition) -> Iterator[tuple[str, str]]:
         yield "transforms", f"{feature.data_type} takes {listed(allowed)}, not {listed(wrong)}"
     if feature.buckets is not None and "bucketize" not in feature.transforms:
         yield "buckets", "goes with the transform bucketize"
-    if feature.dim is not None and not {"embed", "bucketize"} & set(feature.transforms):
+    embeddings = {"embed", "bucketize", "average"}
+    if feature.dim is not None and not embeddings & set(feature.transforms):
         yield "dim", "goes with the transforms embed and bucketize"
+
+
+def _check_cross(
+    cross: CrossDefinition, features: Mapping[str, FeatureDefinition]
+) -> Iterator[Finding]:
+    if not len(set(cross.columns)) == len(cross.columns) in {2, 3}:
+        yield ("columns",), "a cross joins 2 or 3 different columns"
+    for i, column in enumerate(cross.columns):
+        if column not in features:
+            found = suggestion(column, features)
+            yield ("columns", i), f"{quoted(column)} is no feature of this tower. {found}"
+        elif features[column].data_type == "history":
+            yield ("columns", i), f"{quoted(column)} is a history, which can't be crossed"
+    for column in cross.crossing_buckets:
+        at = ("crossing_buckets", column)
+        if column not in cross.columns:
+            yield at, f"{quoted(column)} is not among the columns of the cross"
+        elif column in features and features[column].data_type == "text":
+            yield at, "goes with numeric and temporal columns; text is crossed as it is"
 
 
 def check_features_against(
@@ -189,33 +281,82 @@ def check_features_against(
 ) -> Iterator[Finding]:
     """Find columns that the feature config's dataset doesn't list."""
     dataset = datasets.get(features.dataset)
-    if dataset is None or not dataset.columns:
+    if dataset is None:
         return
-    if features.target is not None and features.target not in dataset.columns:
-        yield ("target",), _unknown_column(features.target, dataset.columns)
+    for (_, _, *at), feature in features.by_path():
+        history, product = dataset.histories.get(feature.column), dataset.roles.product
+        if history is not None and history.column != product:
+            yield (
+                (*at, "column"),
+                f"{quoted(feature.column)} lists values of {quoted(history.column)}; a history "
+                f"that is a feature lists products, {quoted(product)}",
+            )
+    if not dataset.columns:
+        return
+    known = (*dataset.columns, *dataset.histories)
+    target = features.target_column
+    if target is not None and target not in dataset.columns:
+        at = ("target",) if isinstance(features.target, str) else ("target", "column")
+        yield at, _unknown_column(target, dataset.columns)
     for tower in ("buyer", "product"):
         columns: tuple[FeatureDefinition, ...] = getattr(features, tower)
         for i, feature in enumerate(columns):
-            if feature.column not in dataset.columns:
-                yield (tower, i, "column"), _unknown_column(feature.column, dataset.columns)
+            if feature.column not in known:
+                yield (tower, i, "column"), _unknown_column(feature.column, known)
 
 
 def check_model(model: ModelConfigDefinition) -> Iterator[Finding]:
-    """Find a model with both a preset and layers, or with neither."""
+    """Find a model with both a preset and layers, or with neither, and settings of another type."""
+    yield from _check_type(model)
+    if model.row_wise and model.optimizer not in ("adam", "adamw"):
+        yield ("row_wise",), f"goes with adam and adamw, not with {model.optimizer}"
     towers = {"buyer_tower": model.buyer_tower, "product_tower": model.product_tower}
     given = [key for key, layers in towers.items() if layers is not None]
-    if model.preset is not None:
+    if model.combine == "sum":
+        yield from _check_sum(model)
+    elif model.preset is not None:
         for key in given:
             yield (key,), "a preset brings its layers: give either preset or both towers"
         return
-    if not given:
+    elif not given:
         yield (), "needs a preset, or buyer_tower and product_tower"
         return
-    for key in towers:
-        if key not in given:
-            yield (key,), "is missing: without a preset both towers need layers"
+    else:
+        for key in towers:
+            if key not in given:
+                yield (key,), "is missing: without a preset both towers need layers"
     if model.output_dim is None:
         yield ("output_dim",), "is missing: it is optional with a preset only"
+
+
+def _check_sum(model: ModelConfigDefinition) -> Iterator[Finding]:
+    if model.preset is not None:
+        yield ("preset",), 'a preset brings dense layers, combine = "sum" takes none'
+    for key in ("buyer_tower", "product_tower"):
+        layers: tuple[Layer, ...] | None = getattr(model, key)
+        for i, layer in enumerate(layers or ()):
+            if isinstance(layer, Dense):
+                yield (key, i), 'combine = "sum" takes no dense layers: its sum is the embedding'
+
+
+def _check_type(model: ModelConfigDefinition) -> Iterator[Finding]:
+    """Find settings that the model's type has no use for."""
+    used = {
+        "retrieval": model.type != "ranking",
+        "rating": model.type != "retrieval",
+        "retrieval_weight": model.type == "multitask",
+        "ranking_weight": model.type == "multitask",
+    }
+    for key in used:
+        if key in model.model_fields_set and not used[key]:
+            yield (key,), f"means nothing to a {model.type} model"
+    if model.retrieval_weight == 0 and model.ranking_weight == 0:
+        yield ("ranking_weight",), "retrieval_weight and ranking_weight must not both be 0"
+    rating = model.rating
+    if rating.preset is not None and rating.layers is not None:
+        yield ("rating", "layers"), "a preset brings its layers: give either preset or layers"
+    if rating.preset == "none" and rating.layers is None and not rating.dot_product:
+        yield ("rating", "dot_product"), "must be true where there is no head"
 
 
 def _unknown_column(column: str, columns: Iterable[str]) -> str:

@@ -1,10 +1,11 @@
-"""The tower presets of model configs, so that a first model needs no layers of one's own."""
+"""The presets of model configs, so that a first model needs no layers of one's own."""
 
 from typing import Literal, NamedTuple, get_args
 
 from engine.spec import Dense, Dropout, Layer, Tower
 
 PresetName = Literal["minimal", "standard", "deep", "asymmetric", "regularized"]
+RatingPresetName = Literal["minimal", "standard", "deep", "none"]
 PRESET_NAMES: tuple[PresetName, ...] = get_args(PresetName)
 
 
@@ -35,3 +36,11 @@ PRESETS: dict[PresetName, Preset] = {
     "regularized": Preset(_regularized(128, 64), _regularized(128, 64)),
 }
 """The last width of "128→64→32" is the output embedding, which every tower ends in."""
+
+RATING_PRESETS: dict[RatingPresetName, tuple[Layer, ...] | None] = {
+    "minimal": _dense(64).layers,
+    "standard": _dense(256, 64).layers,
+    "deep": _dense(512, 256, 64).layers,
+    "none": None,
+}
+"""The rating head up to its single output: 64→1, 256→64→1, 512→256→64→1, or no head."""

@@ -7,14 +7,18 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from engine.definitions.models import (
+    BigQuerySource,
+    CrossDefinition,
     FeatureDefinition,
     Filter,
+    History,
     Join,
+    RatingDefinition,
     Roles,
 )
 from engine.definitions.names import listed, quoted, suggestion
 from engine.definitions.positions import Path
-from engine.spec import BatchNorm, Dense, Dropout, LayerNorm, RetrievalSettings
+from engine.spec import BatchNorm, Dense, Dropout, LayerNorm, RetrievalSettings, Target
 
 Finding = tuple[Path, str]
 """A path below the definition's table, and what is wrong there."""
@@ -23,9 +27,15 @@ _TABLES: dict[str, type[BaseModel]] = {
     "joins": Join,
     "filters": Filter,
     "roles": Roles,
+    "histories": History,
+    "bigquery": BigQuerySource,
     "buyer": FeatureDefinition,
     "product": FeatureDefinition,
+    "buyer_crosses": CrossDefinition,
+    "product_crosses": CrossDefinition,
+    "target": Target,
     "retrieval": RetrievalSettings,
+    "rating": RatingDefinition,
     "dense": Dense,
     "dropout": Dropout,
     "batch_norm": BatchNorm,
@@ -92,7 +102,10 @@ def _written_path(error: ErrorDetails, written: Mapping[str, object]) -> Path:
         if isinstance(value, Mapping) and part in value:
             value = cast("Mapping[object, object]", value)[part]
         elif isinstance(value, list) and isinstance(part, int):
-            value = cast("list[object]", value)[part]
+            elements = cast("list[object]", value)
+            if part >= len(elements):  # a list that is too short
+                continue
+            value = elements[part]
         else:
             continue
         path = (*path, part)

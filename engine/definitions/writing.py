@@ -16,8 +16,8 @@ from engine.definitions.models import (
     ModelConfigDefinition,
 )
 
-_ON_ONE_LINE = {"buyer_tower", "product_tower"}
-"""Lists of tables that stay inside their own table."""
+_ON_ONE_LINE = {"buyer_tower", "product_tower", "buyer_crosses", "product_crosses", "target"}
+"""Tables and lists of tables that stay inside their own table."""
 
 
 def dataset_toml(definition: DatasetDefinition) -> str:
@@ -64,10 +64,10 @@ def _text(kind: str, definition: Definition) -> str:
 
 
 def _has_own_header(key: str, value: object) -> bool:
-    if isinstance(value, Mapping):
-        return True
+    if key in _ON_ONE_LINE:
+        return False
     is_tables = isinstance(value, list) and any(isinstance(v, Mapping) for v in value)
-    return is_tables and key not in _ON_ONE_LINE
+    return is_tables or isinstance(value, Mapping)
 
 
 def _lines(table: Mapping[str, object]) -> Iterator[str]:

@@ -98,12 +98,19 @@ def example_queries(
     Raises:
         InvalidInput: a name or a value would be changed by TFX.
     """
-    keyed = rows.keyed(aliases).subquery(exp.to_identifier("keyed", quoted=True))
+    derived = {alias for alias in aliases if rows.columns[alias].history}
+    buyers = None
+    if derived and selection.sample_by == "buyer":
+        # What is sampled before its history is made is sampled cheaply, and a buyer is whole.
+        id_ = rows.columns[rows.buyer].expression(rows.dialect)
+        buyers = selection.sampled(id_, id_)
+    keyed = rows.keyed(aliases, buyers=buyers)
+    keyed = keyed.subquery(exp.to_identifier("keyed", quoted=True))
     key, buyer = _column(rows.key_name), _column(rows.buyer)
     time = None if rows.timestamp is None else _column(rows.timestamp)
     row_key = exp.alias_(row_number(key.copy()), ROW_KEY, quoted=True)
     # Rows of equal keys are told apart by their other values, so that no order is left open.
-    others = [_column(alias) for alias in aliases if alias not in rows.row_key]
+    others = [_column(a) for a in aliases if a not in rows.row_key and a not in derived]
     queries: dict[SplitName, str] = {}
     for name in SPLITS:
         select = (
@@ -120,7 +127,14 @@ def example_queries(
 
 def example_columns(rows: DatasetRows, aliases: Sequence[str]) -> tuple[Column, ...]:
     """Return names and types of the examples' columns."""
-    named = [Column(name=alias, type=rows.columns[alias].sql_type) for alias in aliases]
+    named = [
+        Column(
+            name=alias,
+            type=rows.columns[alias].sql_type,
+            repeated=rows.columns[alias].form == "ids",
+        )
+        for alias in aliases
+    ]
     return (*named, Column(name=ROW_KEY, type="INT64"))
 
 

@@ -8,9 +8,9 @@ from engine.definitions.names import quoted
 from engine.definitions.resolving import resolve_features
 from engine.errors import InvalidInput
 from engine.query.columns import Form
-from engine.query.measuring import DataFacts, Measurement
+from engine.query.measuring import DataFacts, Measurement, TargetRange
 from engine.query.rows import DatasetRows
-from engine.spec import DataType, FeatureConfig
+from engine.spec import DataType, FeatureConfig, Target
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -48,7 +48,7 @@ def needed_columns(rows: DatasetRows, features: FeatureConfigDefinition) -> tupl
     """Return the columns of the examples: roles, features, target."""
     wanted = [rows.buyer, rows.product, rows.timestamp]
     wanted += [f.column for f in (*features.buyer, *features.product)]
-    wanted.append(features.target)
+    wanted.append(features.target_column)
     return tuple(dict.fromkeys(alias for alias in wanted if alias is not None))
 
 
@@ -65,17 +65,69 @@ def measure_features(
     }
     resolve_features(features, data_types, {})  # a misfit is told before the data is read
     named = list(dict.fromkeys(f.column for f in (*features.buyer, *features.product)))
+    target = features.target_column
+    if target is not None and target not in named:
+        named.append(target)
     measurement = Measurement(connection, rows, named)
     _check_values(rows, features, measurement.facts)
+    if isinstance(features.target, Target) and features.target.log1p:
+        check_logarithms(
+            features, features.target, measurement.target_range(features.target.column)
+        )
     return measurement, resolve_features(features, data_types, measurement.facts.distinct)
 
 
+def check_labels(features: FeatureConfigDefinition, target: TargetRange) -> None:
+    """Accept a target that binary crossentropy can learn.
+
+    Args:
+        features: whose target it is.
+        target: from `Measurement.target_range`.
+
+    Raises:
+        InvalidInput: it holds numbers below 0 or above 1, or is transformed before it is learnt.
+    """
+    if isinstance(features.target, Target) and features.target.transforms:
+        transformed = InvalidInput(
+            f"Binary crossentropy learns labels as they are, but {quoted(features.target.column)} "
+            f"is transformed: {', '.join(features.target.transforms)}.",
+            hint="Leave clip, log1p and normalize out, or choose the loss mse or huber.",
+        )
+        raise DataMisfit(transformed, ("features", features.name, "target"))
+    if told := target.misfit_as_labels(features.target_column or ""):
+        hint = "Choose the loss mse or huber, or a target of 0 and 1."
+        raise DataMisfit(InvalidInput(told, hint=hint), ("features", features.name, "target"))
+
+
+def check_logarithms(features: FeatureConfigDefinition, target: Target, found: TargetRange) -> None:
+    """Accept a target whose logarithms exist; a clip may make them, which train decides.
+
+    Args:
+        features: whose target it is.
+        target: takes the logarithm.
+        found: from `Measurement.target_range`.
+
+    Raises:
+        InvalidInput: it holds numbers of -1 or less.
+    """
+    if target.clip is None and found.least is not None and found.least <= -1:
+        told = InvalidInput(
+            f"The target {quoted(target.column)} has values down to {found.least:g}; log1p needs "
+            "values above -1.",
+            hint="Take log1p out of the target, or clip it.",
+        )
+        raise DataMisfit(told, ("features", features.name, "target", "log1p"))
+
+
 def _check_values(rows: DatasetRows, features: FeatureConfigDefinition, facts: DataFacts) -> None:
-    for path, feature in features.by_path():
-        if facts.values[feature.column] == 0:
+    used = [((*path, "column"), feature.column) for path, feature in features.by_path()]
+    if features.target_column is not None:
+        used.append((("features", features.name, "target"), features.target_column))
+    for path, column in used:
+        if facts.values[column] == 0:
             empty = InvalidInput(
-                f"Column {quoted(feature.column)} of dataset {quoted(rows.dataset.name)} holds no "
+                f"Column {quoted(column)} of dataset {quoted(rows.dataset.name)} holds no "
                 f"value in any of the {facts.rows:,} rows.",
                 hint="Take it out of the feature config.",
             )
-            raise DataMisfit(empty, (*path, "column"))
+            raise DataMisfit(empty, path)

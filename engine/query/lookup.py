@@ -1,6 +1,7 @@
 """Find the columns that a dataset names in its source's schema: the allow-list of every query."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from engine.definitions.checks import alias_problems, table_of
 from engine.definitions.misfits import concerning
@@ -30,6 +31,15 @@ def find_columns(
         columns[alias] = SourceColumn(
             alias, table, name, tables[table].types[name], tables[table].kind(name)
         )
+    for alias, history in dataset.histories.items():
+        with concerning("datasets", dataset.name, "histories", alias, "column"):
+            base = require_column(dataset, columns, history.column, f"History {quoted(alias)}")
+            if base.kind not in {"integer", "float", "text"}:
+                raise InvalidInput(
+                    f"History {quoted(alias)}: column {quoted(base.alias)} holds {base.holds}.",
+                    hint="A history lists ids: text or whole numbers.",
+                )
+        columns[alias] = replace(base, alias=alias, history=history)
     return columns
 
 
@@ -93,7 +103,8 @@ def require_column(
     if column.kind == "other":
         raise InvalidInput(
             f"{what}: column {quoted(alias)} holds {column.holds}, which cannot be used.",
-            hint="Numbers, text, booleans, dates and timestamps can.",
+            hint="Numbers, text, booleans, dates and timestamps can, and lists of text or "
+            "whole numbers.",
         )
     return column
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import sqlglot.expressions as exp
@@ -12,12 +13,13 @@ from engine.definitions.names import quoted
 from engine.errors import InvalidInput
 from engine.query.connection import fetch_one, run
 from engine.query.examples import Selection
-from engine.query.rows import DatasetRows, join_keys
+from engine.query.rows import Condition, DatasetRows, join_keys
 from engine.spec import SPLITS, SplitName
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TABLE = "measured"
 _LACK = "lack a buyer or a product and are"
 
@@ -80,6 +82,51 @@ class SplitFacts:
         return min(self.rows.values()) > 0 and not self.one_product
 
 
+@dataclass(frozen=True)
+class TargetRange:
+    """The numbers of a target column over the filtered rows.
+
+    Attributes:
+        least: None where no row has a number; likewise `greatest`.
+        missing: rows without a finite number: ranking losses leave them out.
+    """
+
+    least: float | None
+    greatest: float | None
+    missing: int
+    rows: int
+
+    def misfit_as_labels(self, column: str) -> str:
+        """Return why binary crossentropy can't learn these, as a sentence; empty where it can."""
+        if self.least is None or self.greatest is None or 0 <= self.least <= self.greatest <= 1:
+            return ""
+        return (
+            f"Binary crossentropy needs labels from 0 to 1, but {quoted(column)} holds "
+            f"{self.least:g} to {self.greatest:g}."
+        )
+
+
+@dataclass(frozen=True)
+class JoinGrowth:
+    """What a joined table with several rows of one key does.
+
+    Attributes:
+        rows: that there would be if every key stood there once.
+        joined: that there are.
+    """
+
+    table: str
+    rows: int
+    joined: int
+
+    def __str__(self) -> str:
+        factor = f"{self.joined / self.rows:.3g}" if self.rows else "many"
+        return (
+            f"Table {quoted(self.table)} has several rows of the same key: joining it makes "
+            f"{self.joined:,} rows of {self.rows:,} ({factor}x)."
+        )
+
+
 class Measurement:
     """The filtered rows in a table of DuckDB, and questions to it.
 
@@ -123,13 +170,22 @@ class Measurement:
                 _count(),
                 _count(self._buyer, distinct=True),
                 _count(self._product, distinct=True),
-                *(_count(_column(alias), distinct=True) for alias in aliases),
-                *(_count(_column(alias)) for alias in aliases),
+                *(_count(self._counted(alias), distinct=True) for alias in aliases),
+                *(_count(self._counted(alias)) for alias in aliases),
                 *times,
             ).from_(table),
         )
         rows, buyers, products = row[:3]
         counts = row[3:]
+        distinct = dict(zip(aliases, counts, strict=False))
+        for alias in filter(self._is_list, aliases):
+            values = exp.select(exp.alias_(exp.Explode(this=_column(alias)), "value"))
+            (distinct[alias],) = fetch_one(
+                self._connection,
+                exp.select(_count(exp.column("value"), distinct=True)).from_(
+                    values.from_(table.copy()).subquery("values")
+                ),
+            )
         oldest, newest, timed = row[len(row) - 3 :] if time else (None, None, rows)
         if rows == 0:
             raise self._emptiness(everything)
@@ -141,9 +197,29 @@ class Measurement:
             products=products,
             oldest=oldest,
             newest=newest,
-            distinct=dict(zip(aliases, counts, strict=False)),
+            distinct=distinct,
             values=dict(zip(aliases, counts[len(aliases) :], strict=False)),
         )
+
+    def _is_list(self, alias: str) -> bool:
+        column = self._rows.columns[alias]
+        return column.form == "ids" and column.history is None
+
+    def _counted(self, alias: str) -> Expr:
+        """Return what is counted of a column; an empty list is no value."""
+        if not self._is_list(alias):
+            return _column(alias)
+        filled = exp.Anonymous(this="LEN", expressions=[_column(alias)])
+        return exp.Case().when(filled > 0, exp.convert(1))
+
+    def target_range(self, alias: str) -> TargetRange:
+        """Return what the numbers of a target column are, over the rows with ids."""
+        value = _column(alias)
+        aggregates = [exp.Min(this=value), exp.Max(this=value), _count(value), _count()]
+        low, high, known, rows = fetch_one(
+            self._connection, self.known_rows().select(*aggregates, append=False)
+        )
+        return TargetRange(low, high, rows - known, rows)
 
     def known_rows(self) -> exp.Select:
         """Return a SELECT over the measured rows that have a buyer and a product."""
@@ -184,6 +260,24 @@ class Measurement:
         rows: dict[SplitName, int] = {name: int(n) for name, n in zip(SPLITS, row, strict=False)}
         return SplitFacts(rows, int(row[3]), one_product=row[4] == row[5])
 
+    def cold_product_rows(self, selection: Selection) -> int:
+        """Count the test rows whose product is not in train."""
+        time = None if self._time is None else _column("time")
+        within = {name: selection.within(name, _column("hash"), time) for name in ("train", "test")}
+        products = (
+            exp.select(
+                *(exp.alias_(exp.CountIf(this=w), name, quoted=True) for name, w in within.items())
+            )
+            .from_(self._sampled(selection).subquery("sampled"))
+            .group_by(_column("product"))
+        )
+        cold = exp.Sum(this=exp.Case().when(_column("train").eq(0), _column("test")))
+        (rows,) = fetch_one(
+            self._connection,
+            exp.select(exp.func("COALESCE", cold, "0")).from_(products.subquery("products")),
+        )
+        return int(rows)
+
     def _sampled(self, selection: Selection) -> exp.Select:
         in_sample = selection.sampled(self._buyer, self._key)
         if selection.sample_by == "buyer" and selection.sample_percent < 100:
@@ -223,16 +317,25 @@ class Measurement:
         i = next(i for i, count in enumerate(found) if count == 0) - 1
         blamed = rows.conditions[i]
         emptied = InvalidInput(
-            f"The filter {blamed.description} leaves no rows of {found[i]:,}.",
+            f"The filter {blamed.description} leaves no rows of {found[i]:,}."
+            + self._period(blamed),
             hint="Change its value, or take it out.",
         )
         return DataMisfit(emptied, (*whole, "filters", blamed.position))
 
+    def _period(self, blamed: Condition) -> str:
+        """Return from when to when the data is, where the filter is on dates."""
+        if blamed.time is None:
+            return ""
+        ends = [exp.Min(this=blamed.time.copy()), exp.Max(this=blamed.time.copy())]
+        oldest, newest = map(day_of, fetch_one(self._connection, self._rows.joined(ends)))
+        return f" The data is from {oldest} to {newest}." if oldest and newest else ""
 
-def repeating_joins(connection: "DuckDBPyConnection", rows: DatasetRows) -> list[str]:
-    """Return the joined tables that have several rows of one key, and so repeat rows."""
-    repeating: list[str] = []
-    for join in rows.dataset.joins:
+
+def repeating_joins(connection: "DuckDBPyConnection", rows: DatasetRows) -> list[JoinGrowth]:
+    """Return the joins that make more rows, since their table has several rows of one key."""
+    repeating: list[JoinGrowth] = []
+    for i, join in enumerate(rows.dataset.joins):
         keys = [right for _, right in join_keys(rows.dataset, rows.tables, join)]
         table = rows.tables[join.table]
         named = exp.Table(
@@ -243,9 +346,24 @@ def repeating_joins(connection: "DuckDBPyConnection", rows: DatasetRows) -> list
         present = exp.and_(*(_is_set(column) for column in columns))
         grouped = exp.select("1").from_(named).where(present).group_by(*columns)
         many = grouped.having(exp.GT(this=_count(), expression=exp.Literal.number(1))).limit(1)
-        if run(connection, many):
-            repeating.append(join.table)
+        if not run(connection, many):
+            continue
+        once = exp.select(*(c.copy() for c in columns)).distinct().from_(named.copy())
+        (alike,) = fetch_one(connection, rows.joined([_count()], until=i, last=once))
+        (joined,) = fetch_one(connection, rows.joined([_count()], until=i))
+        if joined > alike:
+            repeating.append(JoinGrowth(join.table, alike, joined))
     return repeating
+
+
+def day_of(microseconds: int | None) -> str:
+    """Return the day of a time as ISO 8601; empty where there is none or no calendar has it."""
+    if microseconds is None:
+        return ""
+    try:
+        return (_EPOCH + timedelta(microseconds=microseconds)).date().isoformat()
+    except OverflowError:
+        return ""
 
 
 def _column(alias: str) -> Expr:

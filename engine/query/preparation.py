@@ -13,19 +13,18 @@ import sqlglot.expressions as exp
 from sqlglot.expressions.core import Expr
 
 from engine.definitions.misfits import DataMisfit, concerning
-from engine.definitions.models import DatasetDefinition, FeatureConfigDefinition, Filter
+from engine.definitions.models import DatasetDefinition, FeatureConfigDefinition
 from engine.definitions.names import quoted
 from engine.errors import InvalidInput
-from engine.query.columns import Form, FormedColumn, SourceColumn
+from engine.query.columns import Form, FormedColumn, SourceColumn, default_form
+from engine.query.conditions import conditions_of, formed_column
 from engine.query.connection import fetch_one
-from engine.query.filters import condition
 from engine.query.lookup import find_columns, require_column
-from engine.query.probing import Ask, check_whole_ids, time_source
-from engine.query.rows import Condition, DatasetRows, join_keys
+from engine.query.rows import DatasetRows, join_keys
 from engine.query.source import inspect_source
 from engine.query.tables import SourceTable
-from engine.query.types import Dialect, Kind
-from engine.spec import DataType
+from engine.query.types import Dialect
+from engine.spec import DataType, SourceFile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -39,21 +38,15 @@ _FORM_OF_TYPE: dict[DataType, Form] = {
     "temporal": "time",
     "history": "ids",
 }
-_DEFAULT_FORMS: dict[Kind, Form] = {
-    "integer": "integer",
-    "boolean": "integer",
-    "float": "float",
-    "text": "text",
-    "time": "time",
-}
 
 
 @dataclass(frozen=True)
 class PreparedRows:
-    """The rows of a dataset and the fingerprint of the files that they come from."""
+    """The rows of a dataset, the files that they come from, and the hash of those."""
 
     rows: DatasetRows
     fingerprint: str
+    files: tuple[SourceFile, ...]
 
 
 def prepare_rows(
@@ -78,7 +71,8 @@ def prepare_rows(
     def ask(relation: Expr, values: list[Expr]) -> tuple[Any, ...]:
         return fetch_one(connection, exp.select(*values).from_(relation))
 
-    return PreparedRows(form_rows(dataset, features, source.tables, ask), source.fingerprint)
+    rows = form_rows(dataset, features, source.tables, ask)
+    return PreparedRows(rows, source.fingerprint, source.files)
 
 
 def form_rows(
@@ -117,7 +111,7 @@ def form_rows(
     formed: dict[str, FormedColumn] = {}
     for alias, form in forms.items():
         with concerning(*_path_of_use(dataset, features, alias)):
-            formed[alias] = _formed(columns[alias], form, ask)
+            formed[alias] = formed_column(columns[alias], form, ask)
     rows = DatasetRows(
         dialect=dialect,
         dataset=dataset,
@@ -127,10 +121,9 @@ def form_rows(
         product=dataset.roles.product,
         timestamp=dataset.roles.timestamp,
         row_key=row_key_of(dataset),
-        conditions=_conditions(dataset, columns, formed, ask, dialect),
     )
     _check_row_key(rows)
-    return rows
+    return replace(rows, conditions=conditions_of(rows, columns, ask))
 
 
 def row_key_of(dataset: DatasetDefinition) -> tuple[str, ...]:
@@ -163,7 +156,7 @@ def _wanted_forms(
     for what, alias in (("The buyer", roles.buyer), ("The product", roles.product)):
         with concerning("datasets", dataset.name, "roles", what.removeprefix("The ")):
             column = require_column(dataset, columns, alias, what)
-            if column.kind in {"time", "boolean"}:
+            if column.kind in {"time", "boolean"} or default_form(column) == "ids":
                 raise InvalidInput(
                     f"{what} {quoted(alias)} holds {column.holds}: no ids.",
                     hint="Ids are text or whole numbers.",
@@ -178,11 +171,16 @@ def _wanted_forms(
     for alias in roles.row_key:
         with concerning("datasets", dataset.name, "roles", "row_key"):
             column = require_column(dataset, columns, alias, "The row key")
-        forms.setdefault(alias, _DEFAULT_FORMS[column.kind])
+            if default_form(column) == "ids":
+                raise InvalidInput(
+                    f"Column {quoted(alias)} of the row key holds lists.",
+                    hint="Use ids, whole numbers or times.",
+                )
+        forms.setdefault(alias, default_form(column))
     if features is None:
         for alias, column in columns.items():
             if column.kind != "other":
-                forms.setdefault(alias, _DEFAULT_FORMS[column.kind])
+                forms.setdefault(alias, default_form(column))
     return {alias: forms[alias] for alias in columns if alias in forms}
 
 
@@ -200,7 +198,7 @@ def _feature_forms(
             column = require_column(dataset, columns, alias, what)
         with concerning(*path, "data_type"):
             form = forms.get(alias) if data_type is None else _form_for(column, data_type)
-        form = form or fixed.get(alias) or _DEFAULT_FORMS[column.kind]
+        form = form or fixed.get(alias) or default_form(column)
         agreed = fixed.get(alias, forms.get(alias, form))
         if {agreed, form} in ({"id", "text"}, {"id"}):
             form = "id"
@@ -211,17 +209,18 @@ def _feature_forms(
             )
             raise DataMisfit(twice, (*path, "column"))
         forms[alias] = form
-    if features.target is not None:
+    target = features.target_column
+    if target is not None:
         with concerning("features", features.name, "target"):
-            forms[features.target] = _target_form(
-                require_column(dataset, columns, features.target, "The target"),
+            forms[target] = _target_form(
+                require_column(dataset, columns, target, "The target"),
                 {**fixed, **forms},
             )
     return forms
 
 
 def _target_form(column: SourceColumn, forms: Mapping[str, Form]) -> Form:
-    form = forms.get(column.alias, _DEFAULT_FORMS[column.kind])
+    form = forms.get(column.alias, default_form(column))
     if form not in {"integer", "float"}:
         raise InvalidInput(
             f"The target {quoted(column.alias)} holds {column.holds}; a target is a number.",
@@ -231,13 +230,14 @@ def _target_form(column: SourceColumn, forms: Mapping[str, Form]) -> Form:
 
 
 def _form_for(column: SourceColumn, data_type: DataType) -> Form:
-    if data_type == "numeric" and column.kind in {"integer", "boolean"}:
+    if data_type == "numeric" and column.kind in {"integer", "boolean"} and not column.history:
         return "integer"
+    is_list = default_form(column) == "ids"
     fits = {
-        "text": column.kind != "time",
-        "numeric": column.kind == "float",
-        "temporal": column.kind != "boolean",
-        "history": False,
+        "text": column.kind != "time" and not is_list,
+        "numeric": column.kind == "float" and not is_list,
+        "temporal": column.kind != "boolean" and not is_list,
+        "history": is_list,
     }
     if not fits[data_type]:
         raise InvalidInput(
@@ -255,7 +255,7 @@ def _read_ids_as_text(
 ) -> dict[str, SourceTable]:
     tables = dict(tables)
     for alias, form in forms.items():
-        if form in {"id", "text"}:
+        if form in {"id", "text", "ids"}:
             column = columns[alias]
             tables[column.table] = tables[column.table].with_text({column.name})
     return tables
@@ -273,51 +273,6 @@ def _read_joins_as_text(
                 for column in pair:
                     tables[column.table] = tables[column.table].with_text({column.name})
     return tables
-
-
-def _formed(column: SourceColumn, form: Form, ask: Ask) -> FormedColumn:
-    if form == "time":
-        return FormedColumn(column, form, time_source(column, ask))
-    if form == "id" and column.may_have_fractions:
-        check_whole_ids(column, ask)
-    return FormedColumn(column, form)
-
-
-def _conditions(
-    dataset: DatasetDefinition,
-    columns: Mapping[str, SourceColumn],
-    formed: Mapping[str, FormedColumn],
-    ask: Ask,
-    dialect: Dialect,
-) -> tuple[Condition, ...]:
-    conditions: list[Condition] = []
-    for i, filter_ in sorted(enumerate(dataset.filters), key=lambda f: not f[1].on_dates):
-        with concerning("datasets", dataset.name, "filters", i):
-            expression = _filter_condition(dataset, columns, formed, filter_, ask, dialect)
-        conditions.append(Condition(i, str(filter_), expression))
-    return tuple(conditions)
-
-
-def _filter_condition(
-    dataset: DatasetDefinition,
-    columns: Mapping[str, SourceColumn],
-    formed: Mapping[str, FormedColumn],
-    filter_: Filter,
-    ask: Ask,
-    dialect: Dialect,
-) -> Expr:
-    column = require_column(dataset, columns, filter_.column, "A filter")
-    used = formed.get(filter_.column)
-    is_time = filter_.on_dates or column.kind == "time" or (used and used.form == "time")
-    form: Form = "time" if is_time else used.form if used else _DEFAULT_FORMS[column.kind]
-    filtered = used if used and used.form == form else _formed(column, form, ask)
-    newest = _newest(filtered, ask, dialect) if filter_.last_days is not None else None
-    return condition(filter_, filtered, newest, dialect)
-
-
-def _newest(column: FormedColumn, ask: Ask, dialect: Dialect) -> int | None:
-    (newest,) = ask(column.source, [exp.Max(this=column.expression(dialect))])
-    return newest
 
 
 def _check_row_key(rows: DatasetRows) -> None:

@@ -43,7 +43,9 @@ def time_source(column: SourceColumn, ask: Ask) -> TimeSource:
 
 
 def _number_source(column: SourceColumn, ask: Ask) -> TimeSource:
-    value = exp.cast(column.expression(), "DOUBLE")
+    number = exp.cast(column.expression(), "DOUBLE")
+    endless = exp.or_(exp.IsNan(this=number), exp.IsInf(this=number))
+    value = exp.Case().when(exp.not_(endless), number.copy())  # NaN is above all other numbers
     (largest,) = ask(column, [exp.Max(this=exp.Abs(this=value))])
     if largest is None:
         raise InvalidInput(f"Column {quoted(column.alias)} holds no values.")

@@ -11,6 +11,7 @@ from engine.definitions.models import DatasetDefinition, Join
 from engine.definitions.names import quoted
 from engine.query.columns import FormedColumn, SourceColumn
 from engine.query.hashing import key_text
+from engine.query.histories import Occasion, with_histories
 from engine.query.lookup import find_column
 from engine.query.tables import SourceTable
 from engine.query.types import Dialect
@@ -18,11 +19,16 @@ from engine.query.types import Dialect
 
 @dataclass(frozen=True)
 class Condition:
-    """A filter, its position in the dataset, and its SQL."""
+    """A filter, its position in the dataset, and its SQL.
+
+    Attributes:
+        time: of a condition on dates, the time in epoch microseconds.
+    """
 
     position: int
     description: str
     expression: Expr
+    time: Expr | None = None
 
 
 @dataclass(frozen=True)
@@ -47,13 +53,27 @@ class DatasetRows:
     row_key: tuple[str, ...]
     conditions: tuple[Condition, ...] = ()
 
-    def joined(self, projections: Iterable[Expr]) -> exp.Select:
-        """Return a SELECT over the joined tables, unfiltered."""
+    def joined(
+        self,
+        projections: Iterable[Expr],
+        *,
+        until: int | None = None,
+        last: exp.Select | None = None,
+    ) -> exp.Select:
+        """Return a SELECT over the joined tables, unfiltered.
+
+        Args:
+            projections: what is selected.
+            until: position of the last join; all of them when None.
+            last: what stands in the place of that join's table.
+        """
         select = self.primary_only(projections)
-        for join in self.dataset.joins:
-            select = select.join(
-                self._table(join.table), on=self._join_condition(join), join_type=join.how
-            )
+        joins = self.dataset.joins if until is None else self.dataset.joins[: until + 1]
+        for i, join in enumerate(joins):
+            table = self._table(join.table)
+            if last is not None and i == until:
+                table = last.subquery(exp.to_identifier(join.table, quoted=True))
+            select = select.join(table, on=self._join_condition(join), join_type=join.how)
         return select
 
     def primary_only(self, projections: Iterable[Expr]) -> exp.Select:
@@ -73,20 +93,39 @@ class DatasetRows:
         return select
 
     def formed(self, aliases: Sequence[str]) -> exp.Select:
-        """Return the filtered rows with these columns and those of the row key."""
+        """Return the filtered rows with these columns and those of the row key.
+
+        In place of a history stands the one value that the row adds to it.
+        """
         needed = dict.fromkeys((*aliases, *self.row_key))
         return self.filtered(
             exp.alias_(self.columns[a].expression(self.dialect), a, quoted=True) for a in needed
         )
 
-    def keyed(self, aliases: Sequence[str]) -> exp.Select:
-        """Return the rows of `formed` that have ids, and as `key_name` the text of their key."""
-        rows = (
-            self.formed(aliases)
-            .where(self.ids_are_known())
-            .subquery(exp.to_identifier("formed", quoted=True))
-        )
+    def keyed(self, aliases: Sequence[str], *, buyers: Expr | None = None) -> exp.Select:
+        """Return the rows of `selected`, and as `key_name` the text of their key."""
+        found = self.selected(aliases, buyers=buyers)
+        rows = found.subquery(exp.to_identifier("formed", quoted=True))
         return exp.select("*", exp.alias_(self.key(), self.key_name, quoted=True)).from_(rows)
+
+    def selected(self, aliases: Sequence[str], *, buyers: Expr | None = None) -> exp.Select:
+        """Return the filtered rows that have ids, with these columns.
+
+        Args:
+            aliases: names of the columns.
+            buyers: a condition on the buyers' ids in the tables; other buyers are left out early.
+        """
+        histories = {a: h for a in aliases if (h := self.columns[a].history)}
+        if not histories or self.timestamp is None:
+            return self.formed(aliases).where(self.ids_are_known(), buyers)
+        needed = tuple(dict.fromkeys((*aliases, self.buyer, self.timestamp, *self.row_key)))
+        return with_histories(
+            self.formed(needed).where(self.ids_are_known(), buyers),
+            [alias for alias in needed if alias not in histories],
+            {alias: history.last for alias, history in histories.items()},
+            Occasion(buyer=self.buyer, time=self.timestamp),
+            self.dialect,
+        )
 
     def key(self) -> Expr:
         """Return the text of the row key, over the columns of `formed`."""

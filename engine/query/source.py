@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING
 from engine.definitions.files import os_reason
 from engine.definitions.misfits import concerning
 from engine.definitions.models import DatasetDefinition
-from engine.definitions.names import quoted
+from engine.definitions.names import listed, quoted
 from engine.errors import InvalidInput
+from engine.query.databases import SEPARATOR, copy_table, is_database, state_files, table_names
 from engine.query.tables import SourceTable, inspect_table
-from engine.spec import content_hash
+from engine.spec import SourceFile, content_hash
+from engine.workspace import STATE
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _WILDCARDS = frozenset("*?[")
+_COPIES = "tables"
+"""Folder of the state folder with the copies of databases' tables."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +30,12 @@ class Source:
     Attributes:
         tables: by name, those that the dataset uses.
         fingerprint: hash of path, size and modification time of every file.
+        files: these files.
     """
 
     tables: dict[str, SourceTable]
     fingerprint: str
+    files: tuple[SourceFile, ...]
 
 
 def inspect_source(
@@ -40,7 +46,7 @@ def inspect_source(
     Args:
         connection: from `open_duckdb`.
         dataset: whose tables are local files.
-        root: where relative paths start.
+        root: where relative paths start; the tables of databases are copied to its state folder.
 
     Raises:
         InvalidInput: a file is missing, empty, of an unknown format, or cannot be read.
@@ -52,10 +58,30 @@ def inspect_source(
         if name not in dataset.tables:
             raise InvalidInput(f"The dataset {quoted(dataset.name)} has no table {quoted(name)}.")
         with concerning("datasets", dataset.name, "tables", name):
-            found = find_files(name, dataset.tables[name], root)
-            tables[name] = inspect_table(connection, name, found)
-        files += found
-    return Source(tables=tables, fingerprint=_fingerprint(files))
+            read, of_table = _files_of(name, dataset.tables[name], root)
+            tables[name] = inspect_table(connection, name, read)
+        files += of_table
+    return Source(tables=tables, fingerprint=_fingerprint(files), files=_as_they_are(files))
+
+
+def _files_of(name: str, pattern: str, root: Path) -> tuple[list[Path], list[Path]]:
+    """Return the files that queries read, and the files that they come from."""
+    path, separator, table = pattern.rpartition(SEPARATOR)
+    if not separator:
+        found = find_files(name, pattern, root)
+        if is_database(found[0]):
+            tables = table_names(found[0])
+            example = tables[0] if tables else "TABLE"
+            raise InvalidInput(
+                f"Table {quoted(name)}: {found[0]} is a database; it has the tables "
+                f"{listed(tables) or 'none'}.",
+                hint=f"Name one, as {quoted(pattern + SEPARATOR + example)}.",
+            )
+        return found, found
+    databases = find_files(name, path, root)
+    state = [file for database in databases for file in state_files(database)]
+    copies = root.absolute() / STATE / _COPIES
+    return [copy_table(database, table, copies) for database in databases], state
 
 
 def find_files(table: str, pattern: str, root: Path) -> list[Path]:
@@ -86,6 +112,13 @@ def find_files(table: str, pattern: str, root: Path) -> list[Path]:
             hint="Relative paths start at the workspace's folder.",
         )
     return files
+
+
+def _as_they_are(files: list[Path]) -> tuple[SourceFile, ...]:
+    stats = [(path, path.stat()) for path in sorted(set(files))]
+    return tuple(
+        SourceFile(path=str(path), size=s.st_size, modified_ns=s.st_mtime_ns) for path, s in stats
+    )
 
 
 def _fingerprint(files: list[Path]) -> str:

@@ -1,4 +1,4 @@
-"""What a dataset holds, for people: its size, its period, and each of its columns; and its SQL."""
+"""What a dataset holds, for people: its size, its period, and each of its columns."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,6 @@ from engine.query.columns import Form, FormedColumn
 from engine.query.connection import fetch_one, open_duckdb, run
 from engine.query.measuring import Measurement
 from engine.query.preparation import prepare_rows
-from engine.query.rows import DatasetRows
 from engine.spec import Frozen, SqlType
 
 if TYPE_CHECKING:
@@ -37,8 +36,9 @@ class ColumnSummary(Frozen):
         source: "table.column".
         source_type: SQL type in the source.
         type: type in the examples.
+        repeated: whether it holds a list of values a row.
         missing_share: share of the rows without a value, 0 to 1.
-        distinct: number of values.
+        distinct: number of values; of a history, of those that it is made of, as `top`.
         minimum: of numbers and, as ISO 8601 text, of times; None for text. Likewise `maximum`.
         mean: of numbers.
         top: the most frequent values of text and ids.
@@ -48,6 +48,7 @@ class ColumnSummary(Frozen):
     source: str
     source_type: str
     type: SqlType
+    repeated: bool = False
     missing_share: float
     distinct: int
     minimum: float | str | None = None
@@ -80,6 +81,8 @@ def summarize(dataset: DatasetDefinition, *, root: Path) -> DatasetSummary:
         aliases = list(rows.columns)
         measurement = Measurement(connection, rows, aliases)
         facts = measurement.facts
+        known = measurement.known_rows()
+        ranges = _ranges(list(rows.columns.values()), known, connection)
         columns: list[ColumnSummary] = []
         for alias in aliases:
             column = rows.columns[alias]
@@ -89,9 +92,10 @@ def summarize(dataset: DatasetDefinition, *, root: Path) -> DatasetSummary:
                     source=f"{column.source.table}.{column.source.name}",
                     source_type=column.source.sql_type,
                     type=column.sql_type,
+                    repeated=column.form == "ids",
                     missing_share=1 - facts.values[alias] / facts.rows,
                     distinct=facts.distinct[alias],
-                    **_values(column, measurement.known_rows(), connection),
+                    **(ranges.get(alias) or {"top": _most_frequent(column, known, connection)}),
                 )
             )
     return DatasetSummary(
@@ -106,33 +110,43 @@ def summarize(dataset: DatasetDefinition, *, root: Path) -> DatasetSummary:
     )
 
 
-def dataset_sql(dataset: DatasetDefinition, *, root: Path) -> str:
-    """Return the SQL of the filtered rows, formatted to be read; raises like `summarize`."""
-    with open_duckdb() as connection:
-        rows: DatasetRows = prepare_rows(connection, dataset, None, root).rows
-    return rows.formed(list(rows.columns)).where(rows.ids_are_known()).sql("duckdb", pretty=True)
-
-
-def _values(
-    column: FormedColumn, rows: exp.Select, connection: "DuckDBPyConnection"
-) -> dict[str, Any]:
-    """Return range and mean of numbers and times, the most frequent values of everything else."""
-    value = exp.column(column.alias, quoted=True)
-    if column.form in _NUMBERS or column.form == "time":
-        aggregates: list[Expr] = [exp.Min(this=value), exp.Max(this=value), exp.Avg(this=value)]
-        low, high, mean = fetch_one(connection, rows.select(*aggregates, append=False))
+def _ranges(
+    columns: list[FormedColumn], rows: exp.Select, connection: "DuckDBPyConnection"
+) -> dict[str, dict[str, Any]]:
+    """Return least, greatest and mean of numbers and times by column, in one reading."""
+    ranged = [c for c in columns if c.form in _NUMBERS or c.form == "time"]
+    if not ranged:
+        return {}
+    values = [exp.column(c.alias, quoted=True) for c in ranged]
+    of_each = ([exp.Min(this=v), exp.Max(this=v), exp.Avg(this=v)] for v in values)
+    aggregates: list[Expr] = [aggregate for three in of_each for aggregate in three]
+    found = iter(fetch_one(connection, rows.select(*aggregates, append=False)))
+    ranges: dict[str, dict[str, Any]] = {}
+    for column, low, high, mean in zip(ranged, found, found, found, strict=True):
         if column.form == "time":
-            return {"minimum": _iso(low), "maximum": _iso(high)}
-        return {"minimum": low, "maximum": high, "mean": mean}
+            ranges[column.alias] = {"minimum": _iso(low), "maximum": _iso(high)}
+        else:
+            ranges[column.alias] = {"minimum": low, "maximum": high, "mean": mean}
+    return ranges
+
+
+def _most_frequent(
+    column: FormedColumn, rows: exp.Select, connection: "DuckDBPyConnection"
+) -> tuple[TopValue, ...]:
+    """Return the most frequent values; of a list, those inside it."""
+    value = exp.column(column.alias, quoted=True)
+    if column.form == "ids" and column.history is None:
+        unnested = exp.alias_(exp.Explode(this=value), column.alias, quoted=True)
+        rows = exp.select("*").from_(rows.select(unnested, append=False).subquery("inside"))
     count = exp.Count(this=exp.Star())
     frequent = (
-        rows.select(value, count, append=False)
+        rows.select(value.copy(), count, append=False)
         .where(exp.not_(exp.Is(this=value.copy(), expression=exp.null())))
-        .group_by(value)
-        .order_by(exp.Ordered(this=count.copy(), desc=True), value)
+        .group_by(value.copy())
+        .order_by(exp.Ordered(this=count.copy(), desc=True), value.copy())
         .limit(_TOP)
     )
-    return {"top": tuple(TopValue(value=v, rows=n) for v, n in run(connection, frequent))}
+    return tuple(TopValue(value=v, rows=n) for v, n in run(connection, frequent))
 
 
 def _time(microseconds: int | None) -> datetime | None:

@@ -199,7 +199,8 @@ def _format_of(table: str, path: Path) -> Literal["parquet", "csv"]:
     if found is None:
         raise InvalidInput(
             f"Table {quoted(table)}: {path} is neither Parquet nor CSV by its name.",
-            hint=f"Known endings are {listed(_FORMATS)}.",
+            hint=f"Known endings are {listed(_FORMATS)}; a table of a database is named as "
+            '"shop.sqlite::orders".',
         )
     return found
 

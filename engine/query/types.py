@@ -4,8 +4,9 @@ import re
 from typing import Literal
 
 Dialect = Literal["duckdb", "bigquery"]
-Kind = Literal["integer", "float", "boolean", "text", "time", "other"]
-"""`other` is what no query can use: lists, structs, binary data, times of day, intervals."""
+Kind = Literal["integer", "float", "boolean", "text", "time", "list", "other"]
+"""`list` holds text or whole numbers; `other` is what no query can use: other lists, structs,
+binary data, times of day, intervals."""
 
 NOUNS: dict[Kind, str] = {
     "integer": "whole numbers",
@@ -13,7 +14,8 @@ NOUNS: dict[Kind, str] = {
     "boolean": "true and false",
     "text": "text",
     "time": "times",
-    "other": "lists, structures or binary data",
+    "list": "lists of text or whole numbers",
+    "other": "structures, nested lists or binary data",
 }
 """What a column of a kind holds."""
 
@@ -25,13 +27,15 @@ _FLOATS = {"FLOAT", "DOUBLE", "DECIMAL", *_WIDE_INTEGERS}
 _BIGQUERY_FLOATS = {"FLOAT64", "NUMERIC", "BIGNUMERIC"}
 _TEXTS = {"VARCHAR", "UUID", "ENUM", "STRING"}
 _BASE = re.compile(r"[A-Z0-9_]+")
+_LIST = re.compile(r"(.+)\[\d*\]|ARRAY<(.+)>", re.DOTALL)
 
 
 def kind_of(sql_type: str) -> Kind:
     """Return the kind of a DuckDB or BigQuery type, as "DECIMAL(18,2)" or "VARCHAR[]"."""
     name = sql_type.upper()
-    if name.endswith("]"):
-        return "other"
+    if listed := _LIST.fullmatch(name):
+        element = kind_of(listed.group(1) or listed.group(2))
+        return "list" if element in {"integer", "text"} else "other"
     match = _BASE.match(name)
     base = match.group() if match else name
     if base in _INTEGERS or base in _BIGQUERY_INTEGERS:

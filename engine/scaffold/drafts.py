@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from engine.definitions.models import (
     DatasetDefinition,
@@ -23,10 +23,10 @@ from engine.definitions.presets import PRESET_NAMES
 from engine.scaffold import roles as roles_
 from engine.scaffold.inspection import Inspection, SourceColumn, SourceTable, numbered, slug
 from engine.scaffold.roles import words
-from engine.spec import ROW_KEY, default_dim
+from engine.spec import ROW_KEY, ModelType, default_dim
 
 Side = Literal["buyer", "product"]
-MODEL_TYPES = ("retrieval",)
+MODEL_TYPES: tuple[ModelType, ...] = get_args(ModelType)
 
 _DETERMINED = 0.99
 """Share of the ids with a single value from which on a column counts as the id's attribute."""

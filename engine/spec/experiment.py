@@ -86,6 +86,7 @@ class TrainingParams(Frozen):
         split_seed: part of the hashes of sample and split; chosen so that no split is empty.
         batch_size: examples a training step.
         seed: seeds initial weights and shuffling.
+        deterministic: whether equal seeds give equal results to 1e-6, at some cost in time.
         machine_type: Dataflow's worker type; None where nothing runs on Dataflow.
     """
 
@@ -98,6 +99,7 @@ class TrainingParams(Frozen):
     learning_rate: float = Field(gt=0, le=1)
     seed: int = 0
     early_stopping: EarlyStopping | None = None
+    deterministic: bool = False
     machine_type: str | None = None
 
 

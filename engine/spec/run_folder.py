@@ -51,6 +51,10 @@ TRAINING_METRICS = "training_metrics.json"
 TEMPORARY = "tmp"
 EXIT = "exit.json"
 
+LONG_RUN_EPOCHS = 20
+KEPT_EVERY = 5
+"""Of runs of more epochs than this, large records keep the first, every 5th and the last."""
+
 ComponentName = Literal["Examples", "Stats", "Schema", "Transform", "Train"]
 COMPONENT_NAMES: tuple[ComponentName, ...] = ("Examples", "Stats", "Schema", "Transform", "Train")
 TFX_NAMES: dict[str, ComponentName] = {
@@ -188,7 +192,10 @@ class WeightNorms(Frozen):
 
 
 class GradientStats(Frozen):
-    """What the elements of a tower's gradient were at the last step of each epoch."""
+    """What the elements of a tower's gradient on one fixed batch were at each epoch's end.
+
+    Of embedding tables they are those of the rows that the batch touches.
+    """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from engine.lifecycle import QUEUED
 from engine.planning import Plan
 from engine.snapshots import FeatureView
-from engine.spec import Feature
+from engine.spec import Cross, Feature
 from engine.store import documents
 from engine.store.models import ExperimentRow
 from engine.store.search import searchable
@@ -75,14 +75,15 @@ def _row(plan: Plan, uid: str, parent: int | None, now: datetime) -> ExperimentR
         seed=params.seed,
         early_stopping_patience=stopping.patience if stopping else None,
         early_stopping_monitor=stopping.monitor if stopping else None,
+        deterministic=params.deterministic,
         hardware=request.hardware,
         machine_type=params.machine_type,
         buyer_tower_structure=model.buyer_tower.structure(model.output_dim),
         product_tower_structure=model.product_tower.structure(model.output_dim),
         buyer_tensor_dim=plan.features.buyer_dim,
         product_tensor_dim=plan.features.product_dim,
-        buyer_features=_features(plan.features.buyer),
-        product_features=_features(plan.features.product),
+        buyer_features=_features(plan.features.buyer_inputs),
+        product_features=_features(plan.features.product_inputs),
         rows_train=plan.rows.train,
         rows_eval=plan.rows.eval,
         rows_test=plan.rows.test,
@@ -90,5 +91,5 @@ def _row(plan: Plan, uid: str, parent: int | None, now: datetime) -> ExperimentR
     )
 
 
-def _features(features: tuple[Feature, ...]) -> list[dict[str, object]]:
+def _features(features: tuple[Feature | Cross, ...]) -> list[dict[str, object]]:
     return [FeatureView.of(feature).model_dump(mode="json") for feature in features]

@@ -7,7 +7,7 @@ What lists, searches and analyses read are columns of `experiments`; large JSON 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Integer, MetaData, Text
+from sqlalchemy import JSON, ForeignKey, Index, Integer, MetaData, Text, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from engine.store.types import FiniteFloat, UtcDateTime
@@ -88,6 +88,7 @@ class ExperimentRow(Base):
     seed: Mapped[int]
     early_stopping_patience: Mapped[int | None]
     early_stopping_monitor: Mapped[str | None]
+    deterministic: Mapped[bool] = mapped_column(default=False, server_default=false())
     hardware: Mapped[str | None]
     machine_type: Mapped[str | None]
 

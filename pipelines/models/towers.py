@@ -1,4 +1,4 @@
-"""A tower: features, embedded and concatenated, through the layers of the model config."""
+"""A tower: its fields, joined or added up, through the layers of the model config."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,9 +7,10 @@ import pipelines.tf_environment  # noqa: F401  # pyright: ignore[reportUnusedImp
 # isort: split
 import tensorflow as tf
 
-from engine.spec import BatchNorm, Dense, Dropout, Feature, Layer, LayerNorm
+from engine.spec import Combine, Cross, Feature, Layer
 from pipelines.data import TowerInput
-from pipelines.models.fields import Fields
+from pipelines.models.fields import Fields, SharedTables
+from pipelines.models.layers import keras_layer
 
 
 class Tower(tf.keras.layers.Layer):
@@ -17,12 +18,14 @@ class Tower(tf.keras.layers.Layer):
 
     def __init__(
         self,
-        features: Sequence[Feature],
+        features: Sequence[Feature | Cross],
         layers: Sequence[Layer],
         *,
         vocabulary_sizes: Mapping[str, int],
         output_dim: int,
         normalize: bool,
+        combine: Combine = "mlp",
+        shared: SharedTables | None = None,
         name: str,
     ) -> None:
         """Make the layers.
@@ -33,35 +36,40 @@ class Tower(tf.keras.layers.Layer):
             vocabulary_sizes: number of tokens that train has, by text column.
             output_dim: width of the output embedding.
             normalize: whether the output has length 1.
+            combine: `mlp`, or `sum`: no output layer, and the layers follow the sum.
+            shared: the tables that both towers read.
             name: of the tower.
         """
         super().__init__(name=name)
-        self._fields = Fields(features, vocabulary_sizes)
-        self._hidden = [_keras_layer(layer) for layer in layers]
-        self._output = tf.keras.layers.Dense(output_dim, name="output")
+        self._fields = Fields(features, vocabulary_sizes, shared)
+        self._hidden = [keras_layer(layer) for layer in layers]
+        self._output = (
+            tf.keras.layers.Dense(output_dim, name="output") if combine == "mlp" else None
+        )
+        widths = [width for feature in features for width in feature.widths]
+        # Embeddings are as wide as the sum; numbers and cycles are projected.
+        self._projected = [width != output_dim for width in widths if combine == "sum"]
+        self._projections = [
+            tf.keras.layers.Dense(output_dim, use_bias=False, name=f"projection_{i}")
+            for i in range(sum(self._projected))
+        ]
         self._normalize = normalize
 
     def call(self, inputs: TowerInput, training: bool = False) -> tf.Tensor:
         """Return the output embeddings."""
-        hidden = tf.concat(self._fields(inputs), axis=-1)
+        fields = self._fields(inputs)
+        hidden = tf.concat(fields, axis=-1) if self._output else self._sum(fields)
         for layer in self._hidden:
             hidden = layer(hidden, training=training)
-        output = self._output(hidden)
+        output = self._output(hidden) if self._output else hidden
         return tf.math.l2_normalize(output, axis=-1) if self._normalize else output
 
-
-def _keras_layer(layer: Layer) -> tf.keras.layers.Layer:
-    match layer:
-        case Dense():
-            penalty = tf.keras.regularizers.L1L2(layer.l1, layer.l2)
-            return tf.keras.layers.Dense(
-                layer.units,
-                layer.activation,
-                kernel_regularizer=penalty if layer.l1 or layer.l2 else None,
-            )
-        case Dropout():
-            return tf.keras.layers.Dropout(layer.rate)
-        case BatchNorm():
-            return tf.keras.layers.BatchNormalization()
-        case LayerNorm():
-            return tf.keras.layers.LayerNormalization()
+    def _sum(self, fields: Sequence[tf.Tensor]) -> tf.Tensor:
+        projections = iter(self._projections)
+        projected = (*self._projected, *[False] * (len(fields) - len(self._projected)))
+        return tf.add_n(
+            [
+                next(projections)(field) if project else field
+                for field, project in zip(fields, projected, strict=True)
+            ]
+        )

@@ -96,7 +96,14 @@ def test_completed_experiment_prints_the_object_of_show(engine, tick, backend):
             "auc_roc",
         )
     )
-    feature = {"data_type": "text", "transforms": ["embed"], "buckets": None, "primary": True}
+    feature = {
+        "data_type": "text",
+        "transforms": ["embed"],
+        "buckets": None,
+        "max_length": None,
+        "vocabulary": None,
+        "primary": True,
+    }
     assert shown == {
         "number": 1,
         "name": "First",
@@ -127,6 +134,7 @@ def test_completed_experiment_prints_the_object_of_show(engine, tick, backend):
             "seed": 0,
             "machine_type": None,
             "early_stopping": None,
+            "deterministic": False,
             "optimizer": "adam",
             "hardware": "small",
         },
@@ -181,6 +189,8 @@ def test_completed_experiment_prints_the_object_of_show(engine, tick, backend):
                         "tensor_dim": 1,
                         "dim": None,
                         "buckets": None,
+                        "max_length": None,
+                        "vocabulary": None,
                         "primary": False,
                     },
                 ],

@@ -11,70 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.definitions.reading import read_definitions
-from engine.errors import InvalidInput, NotFound
+from engine.errors import NotFound
 from engine.parameters import batch_size_for
-from engine.planning import Plan, QuickTestRequest, plan_quick_test, preview_features
-from engine.spec import SPLITS, ExperimentSpec
-from tests.sample_data import write_groceries, write_ratings
-
-RATINGS = dedent(
-    """\
-    [datasets.ratings]
-    primary = "ratings"
-    tables = { ratings = "ratings.csv" }
-    roles = { buyer = "user", product = "item", timestamp = "at" }
-
-    [features.basic]
-    dataset = "ratings"
-    buyer = [{ column = "user", primary = true }]
-    product = [
-      { column = "item", primary = true },
-      { column = "title" },
-      { column = "rating", transforms = ["bucketize", "normalize"] },
-      { column = "at", transforms = ["cyclical_weekly", "normalize"] },
-    ]
-
-    [models.standard]
-    type = "retrieval"
-    preset = "standard"
-
-    [models.large-batch]
-    type = "retrieval"
-    preset = "minimal"
-    batch_size = 4096
-    learning_rate = 0.5
-    """
-)
-
-
-class Workspace:
-    """A folder with ratings and their definitions."""
-
-    def __init__(self, root: Path, rows: int = 300, **shape: int) -> None:
-        self.root = root
-        write_ratings(root / "ratings.csv", rows, **shape)
-        self.define(RATINGS)
-
-    def define(self, text: str) -> None:
-        folder = self.root / "definitions"
-        folder.mkdir(exist_ok=True)
-        (folder / "all.toml").write_text(text, encoding="utf-8")
-        self.definitions = read_definitions(folder)
-        assert self.definitions.problems == ()
-
-    def edit(self, old: str, new: str) -> None:
-        assert RATINGS.count(old) == 1
-        self.define(RATINGS.replace(old, new))
-
-    def plan(self, **asked: Any) -> Plan:
-        asked = {"feature_config": "basic", "model_config_name": "standard", **asked}
-        return plan_quick_test(QuickTestRequest(**asked), self.definitions, root=self.root)
-
-    def refusal(self, **asked: Any) -> str:
-        with pytest.raises(InvalidInput) as refused:
-            self.plan(**asked)
-        assert "\n" not in str(refused.value)
-        return str(refused.value)
+from engine.planning import Plan, preview_features
+from engine.spec import SPLITS, ExperimentSpec, Target
+from tests.engine.planned import RATINGS, Workspace
+from tests.sample_data import write_groceries
 
 
 @pytest.fixture
@@ -228,7 +170,7 @@ def test_joined_tables_and_a_target_are_planned(tmp_path: Path):
     plan = workspace.plan()
     names = [c.name for c in plan.examples.columns]
     assert names == ["household", "product", "category", "spent", "row_key"]
-    assert plan.features.target == "spent"
+    assert plan.features.target == Target(column="spent")
     assert plan.examples.timestamp is None
     assert sum(plan.rows.model_dump().values()) == 3_000
     assert "needs times, but dataset" in workspace.refusal(split="time-holdout", holdout_days=3)

@@ -7,7 +7,7 @@ import pytest
 from engine.api import Engine
 from engine.errors import InvalidInput, NotFound
 from engine.previews import tower_features, tower_preview
-from engine.spec import BatchNorm, Dense, Dropout, Feature, LayerNorm, Tower
+from engine.spec import BatchNorm, Cross, CrossPart, Dense, Dropout, Feature, LayerNorm, Tower
 from engine.workspace import Workspace
 from tests.engine.scripted_backend import ScriptedBackend
 
@@ -127,6 +127,32 @@ def test_every_kind_of_layer_counts_its_weights():
         ("Output 3", 3, 18),
     ]
     assert tower.parameters == 51
+
+
+def test_crosses_have_a_table_of_their_hashes():
+    parts = (
+        CrossPart(column="city", data_type="text"),
+        CrossPart(column="age", data_type="numeric", buckets=5),
+    )
+    cross = Cross(parts=parts, buckets=1_000, dim=3)
+    (row,) = tower_features((cross,), {}).features
+    assert (row.column, row.data_type, row.tensor_dim) == ("city × age", "cross", 3)
+    assert row.transforms == ("cross of city × age (5 buckets), 1,000 hashes, embedding of 3",)
+    assert (row.embedding_parameters, row.vocabulary_size) == (1_001 * 3, None)
+
+
+def test_a_history_has_no_table_of_its_own():
+    bought = Feature(
+        column="bought",
+        data_type="history",
+        transforms=("average",),
+        dim=8,
+        max_length=50,
+        vocabulary="item",
+    )
+    (row,) = tower_features((bought,), {"bought": 99}).features
+    assert row.transforms == ("average of the last 50, shared with item",)
+    assert (row.tensor_dim, row.embedding_parameters, row.vocabulary_size) == (8, 0, None)
 
 
 def test_mistakes_are_told(engine):

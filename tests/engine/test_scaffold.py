@@ -46,7 +46,9 @@ def test_a_file_of_ratings_becomes_a_workspace(tmp_path: Path, rows: int) -> Non
     assert "target" not in features["basic"]
     assert features["rated"]["target"] == "rating"
     assert set(definitions(tmp_path, "models")) == {
-        f"retrieval-{p}" for p in ("minimal", "standard", "deep", "asymmetric", "regularized")
+        f"{model_type}-{preset}"
+        for model_type in ("retrieval", "ranking", "multitask")
+        for preset in ("minimal", "standard", "deep", "asymmetric", "regularized")
     }
 
 

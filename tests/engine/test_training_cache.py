@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from engine.errors import InvalidInput, NotFound
 from engine.snapshots import TrainingHistory
+from engine.spec.run_folder import GradientStats, Vocabulary, WeightNorms
 from engine.store import experiments
 from engine.training_cache import TrainingCacheService, kept_epochs
 from tests.engine.sample_plans import REQUEST
@@ -63,6 +64,10 @@ def test_final_history_has_the_structure_of_the_source_document(histories, backe
         "loss",
         "gradient_norms",
         "examples_per_second",
+        "epoch_metrics",
+        "weight_stats",
+        "gradient_stats",
+        "vocabularies",
         "final_metrics",
         "params",
     ]
@@ -80,13 +85,61 @@ def test_final_history_has_the_structure_of_the_source_document(histories, backe
     assert cached["params"] == {"epochs": 23, "batch_size": 256, "learning_rate": 0.01}
 
 
+def test_all_that_is_recorded_of_an_epoch_is_thinned_alike(histories, backend, experiment):
+    done = experiment(epochs=50)
+    epochs = tuple(float(epoch) for epoch in range(23))
+    kept = (0.0, 5.0, 10.0, 15.0, 20.0, 22.0)
+    stats = GradientStats(mean=epochs, std=epochs, minimum=epochs, maximum=epochs)
+    known = Vocabulary(size=3, oov_share=0.5, coverage=0.25, missing_share=0)
+    backend.results[done.uid] = metrics_of(epochs=23).replace(
+        epoch_metrics={"val_rmse": epochs},
+        weight_stats={"query": WeightNorms(l1=epochs, l2=epochs)},
+        gradient_stats={"query": stats},
+        vocabularies={"item": known},
+    )
+    cached = histories.cache_training_history(done.number)
+    assert cached.epoch_metrics == {"val_rmse": kept}
+    assert cached.weight_stats["query"].l2 == kept
+    assert cached.gradient_stats["query"].std == kept
+    assert cached.vocabularies == {"item": known}
+    assert histories.get_cached_history(done.number) == cached
+
+
+@pytest.mark.parametrize("field", ["epoch_metrics", "weight_stats", "gradient_stats"])
+def test_curves_that_lack_an_epoch_are_refused(histories, backend, experiment, field):
+    done = experiment(epochs=3)
+    two = (1.0, 2.0)
+    curves = {
+        "epoch_metrics": two,
+        "weight_stats": WeightNorms(l1=two, l2=two),
+        "gradient_stats": GradientStats(mean=two, std=two, minimum=two, maximum=two),
+    }
+    backend.results[done.uid] = metrics_of(3).replace(**{field: {"query": curves[field]}})
+    with pytest.raises(InvalidInput, match="different lengths"):
+        histories.cache_training_history(done.number)
+
+
+def test_metrics_of_a_running_epoch_are_shown_when_all_epochs_have_them(
+    histories, backend, experiment
+):
+    running = experiment()
+    first, second, third = epoch_records(3)
+    backend.trained[running.uid] = [
+        first.replace(metrics={"val_rmse": 2.0, "val_auc": 0.5}),
+        second.replace(metrics={"val_rmse": 1.0}),
+        third.replace(metrics={"val_rmse": 0.5}),
+    ]
+    cached = histories.cache_training_history(running.number)
+    assert cached.epoch_metrics == {"val_rmse": (2.0, 1.0, 0.5)}
+
+
 def test_live_and_final_curves_agree(histories, backend, experiment):
     done = experiment()
     backend.trained[done.uid] = epoch_records(3)
     live = histories.cache_training_history(done.number)
     backend.results[done.uid] = metrics_of(epochs=3)
     final = histories.cache_training_history(done.number)
-    told_later = {"cached_at", "final_metrics", "params"}
+    told_later = {"cached_at", "final_metrics", "params", "weight_stats"}
     assert live.model_dump(exclude=told_later) == final.model_dump(exclude=told_later)
 
 

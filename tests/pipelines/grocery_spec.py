@@ -5,6 +5,8 @@ from pathlib import Path
 from engine.spec import (
     ROW_KEY,
     Column,
+    Cross,
+    CrossPart,
     Dense,
     ExamplesQuery,
     ExperimentSpec,
@@ -13,6 +15,7 @@ from engine.spec import (
     ModelConfig,
     RetrievalSettings,
     SplitName,
+    Target,
     Tower,
     TrainingParams,
 )
@@ -30,6 +33,7 @@ COLUMNS = (
     Column(name="department", type="STRING"),
     Column(name="category", type="STRING"),
     Column(name="nothing", type="STRING"),
+    Column(name="bought", type="STRING", repeated=True),
     Column(name=ROW_KEY, type="INT64"),
 )
 
@@ -43,6 +47,11 @@ def grocery_queries(folder: Path) -> dict[SplitName, str]:
             epoch_us(t.transaction_timestamp) AS at, t.sales_value::FLOAT AS spent,
             t.quantity AS quantity, d.age AS "{AGE}", p.department AS department,
             p.product_category AS category, NULL::VARCHAR AS nothing,
+            list(t.product_id::VARCHAR) OVER (
+                PARTITION BY t.household_id
+                ORDER BY t.transaction_timestamp, t.product_id
+                ROWS BETWEEN 5 PRECEDING AND 1 PRECEDING
+            ) AS bought,
             ('0x' || md5(t.household_id || '|' || t.product_id || '|' || t.transaction_timestamp)
                 [:15])::BIGINT AS row_key
         FROM '{folder}/transactions.parquet' t
@@ -59,6 +68,7 @@ def grocery_features() -> FeatureConfig:
     return FeatureConfig(
         name="groceries",
         dataset="groceries",
+        target=Target(column="spent", log1p=True),
         buyer=(
             Feature(
                 column="household_id", data_type="text", transforms=("embed",), dim=16, primary=True
@@ -70,6 +80,24 @@ def grocery_features() -> FeatureConfig:
                 transforms=("normalize", "cyclical_yearly", "cyclical_weekly", "bucketize"),
                 dim=4,
                 buckets=5,
+            ),
+            Feature(
+                column="bought",
+                data_type="history",
+                transforms=("average",),
+                dim=16,
+                max_length=3,
+                vocabulary="product_id",
+            ),
+        ),
+        buyer_crosses=(
+            Cross(
+                parts=(
+                    CrossPart(column=AGE, data_type="text"),
+                    CrossPart(column="at", data_type="temporal", buckets=4),
+                ),
+                buckets=50,
+                dim=4,
             ),
         ),
         product=(

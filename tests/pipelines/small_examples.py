@@ -19,7 +19,11 @@ VOCABULARIES = {"buyer": 10, "product": 12, "kind": 3}
 
 
 def small_spec(
-    *, retrieval: RetrievalSettings | None = None, tower: Tower | None = None, **params: object
+    *,
+    retrieval: RetrievalSettings | None = None,
+    tower: Tower | None = None,
+    model: dict[str, object] | None = None,
+    **params: object,
 ) -> ExperimentSpec:
     """Return a spec: a buyer and a price bucket against a product, its kind and its price."""
     fields = {"sample_percent": 100, "epochs": 2, "batch_size": 16, "learning_rate": 0.01, **params}
@@ -64,7 +68,7 @@ def small_spec(
             output_dim=8,
             retrieval=retrieval or RetrievalSettings(),
             learning_rate=0.01,
-        ),
+        ).replace(**(model or {})),
         params=TrainingParams.model_validate(fields),
     )  # fmt: skip
 

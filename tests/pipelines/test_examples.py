@@ -8,7 +8,15 @@ from pipelines.errors import RunFailure
 pytestmark = pytest.mark.pipeline
 tf = pytest.importorskip("tensorflow")
 
-from pipelines.examples import write_examples  # noqa: E402
+from tfx.types import standard_artifacts  # noqa: E402
+
+from engine.spec import ExamplesQuery, SourceFile  # noqa: E402
+from pipelines.examples import (  # noqa: E402
+    DuckDBExecutor,
+    check_unchanged,
+    example_gen,
+    write_examples,
+)
 
 
 def examples_of(sql: str, folder) -> list[dict]:
@@ -56,3 +64,54 @@ def test_a_damaged_source_is_a_failure(tmp_path):
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 no parquet at all PAR1")
     with pytest.raises(RunFailure, match="The data can't be read"):
         write_examples(f"SELECT * FROM '{tmp_path}/bad.parquet'", str(tmp_path / "out.gz"))
+
+
+def test_a_list_is_several_values_and_an_empty_one_is_missing(tmp_path):
+    sql = """SELECT * FROM (VALUES
+        (['a', NULL, 'ü'], [1, 2]), ([], NULL), (NULL, [3]), (['b'], [NULL]::INT[])
+    ) t(a, b)"""
+    rows = examples_of(sql, tmp_path)
+    assert [row["a"] for row in rows] == [[b"a", "ü".encode()], [], [], [b"b"]]
+    assert [row["b"] for row in rows] == [[1, 2], [], [3], []]
+
+
+def planned(path) -> SourceFile:
+    stat = path.stat()
+    return SourceFile(path=str(path), size=stat.st_size, modified_ns=stat.st_mtime_ns)
+
+
+def test_a_file_that_changed_since_it_was_planned_is_refused_by_name(tmp_path):
+    kept, changed = tmp_path / "kept.csv", tmp_path / "changed.csv"
+    kept.write_text("a")
+    changed.write_text("a")
+    files = [planned(kept), planned(changed)]
+    check_unchanged(files)
+    changed.write_text("ab")
+    with pytest.raises(RunFailure, match=r"changed\.csv has changed since") as refused:
+        check_unchanged(files)
+    assert "Rerun" in refused.value.hint
+    changed.unlink()
+    with pytest.raises(RunFailure, match=r"changed\.csv can't be read any more: No such file"):
+        check_unchanged(files)
+
+
+def test_the_component_carries_the_files_to_its_executor(tmp_path):
+    (tmp_path / "t.csv").write_text("a")
+    file = planned(tmp_path / "t.csv")
+    query = ExamplesQuery(
+        dialect="duckdb",
+        queries=dict.fromkeys(("train", "eval", "test"), "SELECT 1 AS a"),
+        columns=(),
+        buyer="a",
+        product="a",
+        timestamp=None,
+        fingerprint="f",
+        files=(file,),
+    )
+    properties = example_gen(query).spec.exec_properties
+    examples = standard_artifacts.Examples()
+    examples.uri = str(tmp_path / "out")
+    (tmp_path / "t.csv").write_text("ab")
+    with pytest.raises(RunFailure, match=r"t\.csv has changed"):
+        DuckDBExecutor().Do({}, {"examples": [examples]}, properties)
+    assert not (tmp_path / "out").exists()

@@ -10,7 +10,14 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from engine.backends.local import LocalBackend
 from engine.backends.run_reading import read_supervisor
-from engine.spec.run_folder import COMPONENT_NAMES
+from engine.spec.run_folder import (
+    COMPONENT_NAMES,
+    HISTOGRAMS,
+    SCHEMA_FILE,
+    STATISTICS_FILES,
+    Histograms,
+)
+from engine.statistics import read_statistics
 from engine.workspace import Workspace
 from pipelines.cache import open_metadata
 from tests.contracts.backend_contract import ENDED
@@ -56,8 +63,17 @@ def test_a_run_completes_and_leaves_what_it_promised(workspace: Workspace, first
     assert metrics is not None
     assert metrics.rows.train > 2_000
     assert len(backend.epochs(first.spec.uid)) == 60
-    assert list((folder / "statistics").rglob("FeatureStats.pb"))
-    assert (folder / "schema" / "schema.pbtxt").stat().st_size
+    measured = backend.artifact(first.spec.uid, STATISTICS_FILES["train"])
+    schema = backend.artifact(first.spec.uid, SCHEMA_FILE)
+    assert measured is not None
+    statistics = read_statistics({"train": measured}, schema)
+    assert statistics.splits["train"].rows == metrics.rows.train
+    assert "household_id" in {feature.name for feature in statistics.schema_features}
+    histograms = backend.artifact(first.spec.uid, HISTOGRAMS)
+    assert histograms is not None
+    assert len(histograms) < 300_000
+    kept = Histograms.model_validate_json(histograms).epochs
+    assert kept == (*range(0, 60, 5), 59)
     assert "78" in (folder / "vocabularies" / "household_id").read_text().split()
     messages = [entry.message for entry in backend.logs(first.spec.uid, "Train", limit=500)]
     assert messages[0].startswith("Train ends after")

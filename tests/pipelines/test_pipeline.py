@@ -7,10 +7,18 @@ from types import SimpleNamespace
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from engine.spec.run_folder import TEST_ROWS, TRAINING_METRICS, TrainingMetrics
+from engine.spec.run_folder import (
+    HISTOGRAMS,
+    TEST_ROWS,
+    TRAINING_METRICS,
+    Histograms,
+    TrainingMetrics,
+)
+from engine.statistics import read_statistics
 from tests.pipelines.grocery_spec import AGE, grocery_queries, grocery_spec
 from tests.sample_data import write_groceries
 
@@ -89,9 +97,53 @@ def test_every_row_is_trained_on_evaluated_or_tested(run):
     assert sorted(run.test_rows["row_key"]) == sorted(run.rows["test"]["row_key"])
 
 
+def test_labels_are_the_target_in_its_own_unit(run):
+    import tensorflow_transform as tft
+
+    from pipelines.data import load_splits
+
+    (transform,) = outputs(run, "Transform", "transform_graph/*")
+    patterns = [str(path / "*") for path in outputs(run, "ExampleGen", "examples/*/Split-*")]
+    splits = load_splits(patterns, run.spec, tft.TFTransformOutput(str(transform)))
+    for split, rows in run.rows.items():
+        assert splits[split].label.dtype == np.float32
+        spent = dict(zip(rows["row_key"], rows["spent"], strict=True))
+        expected = [spent[key] for key in splits[split].row_key]
+        np.testing.assert_array_equal(splits[split].label, np.array(expected, np.float32))
+
+
 def test_statistics_and_schema_come_from_train_only(run):
     folders = {path.parent.name for path in outputs(run, "StatisticsGen", "statistics/*/*/*")}
     assert folders == {"Split-train"}
+
+
+def test_the_statistics_say_what_the_rows_of_train_are(run):
+    (file,) = outputs(run, "StatisticsGen", "statistics/*/Split-train/FeatureStats.pb")
+    (schema,) = outputs(run, "SchemaGen", "schema/*/schema.pbtxt")
+    found = read_statistics({"train": file.read_bytes()}, schema.read_bytes())
+    train = run.rows["train"]
+    assert found.splits["train"].rows == len(train)
+    features = {feature.name: feature for feature in found.splits["train"].features}
+    assert set(features) == {*train.columns} - {"row_key"}
+    for name, feature in features.items():
+        values = train[name].explode().dropna()
+        assert feature.missing_share == pytest.approx(train[name].isna().mean()), name
+        if feature.categorical is not None:
+            counts = values.value_counts()
+            assert feature.categorical.unique == len(counts), name
+            top = {t.value: t.count for t in feature.categorical.top_values}
+            assert top == {value: counts[value] for value in top}, name
+            assert max(top.values(), default=0) == counts.max() or counts.empty
+        elif feature.numeric is not None:
+            numeric = feature.numeric
+            assert (numeric.minimum, numeric.maximum) == (values.min(), values.max()), name
+            assert numeric.mean == pytest.approx(values.mean())
+            assert numeric.std == pytest.approx(values.std(ddof=0), rel=1e-4)
+            assert sum(b.count for b in numeric.histogram) == pytest.approx(len(values), rel=1e-3)
+    required = {feature.name for feature in found.schema_features if feature.required}
+    assert required >= {"household_id", "product_id"}
+    departments = next(f for f in found.schema_features if f.name == "department")
+    assert set(departments.domain) == set(train["department"].dropna())
 
 
 def test_a_vocabulary_holds_the_tokens_of_train_by_frequency(run):
@@ -107,6 +159,31 @@ def test_vocabulary_sizes_are_the_distinct_tokens_of_train(run):
     text = ("household_id", AGE, "product_id", "department", "category", "nothing")
     assert run.metrics.vocabulary_sizes == {column: train[column].nunique() for column in text}
     assert run.metrics.vocabulary_sizes["nothing"] == 0
+
+
+def test_vocabulary_shares_follow_from_the_rows(run):
+    train = run.rows["train"]
+    held_out = pd.concat([run.rows["eval"], run.rows["test"]])
+    for column, found in run.metrics.vocabularies.items():
+        known = held_out[column].isin(train[column].dropna())
+        assert found.coverage == pytest.approx(known.mean())
+        values = held_out[column].notna().sum()
+        unknown = 1 - known.sum() / values if values else 0
+        assert found.oov_share == pytest.approx(unknown), column
+        assert found.missing_share == pytest.approx(train[column].isna().mean())
+
+
+def test_every_field_of_the_source_document_is_written(run):
+    written = json.loads((run.folder / TRAINING_METRICS).read_text())
+    expected = ("epochs", "loss", "gradient", "weight_stats", "gradient_stats", "final_metrics")
+    assert all(written[name] for name in (*expected, "params", "saved_at"))
+    assert written["available"] is True
+    epochs = len(run.metrics.epochs)
+    for stats in (*run.metrics.gradient_stats.values(), *run.metrics.weight_stats.values()):
+        assert {len(curve) for curve in stats.model_dump().values()} == {epochs}
+    histograms = Histograms.model_validate_json((run.folder / HISTOGRAMS).read_bytes())
+    assert histograms.epochs == run.metrics.epochs
+    assert set(histograms.towers) == {"query", "candidate"}
 
 
 def test_candidates_are_the_products_of_train(run):
@@ -177,6 +254,12 @@ print(json.dumps({
 """
 
 
+def padded(products) -> list[str]:
+    """Return five products at most, as many empty strings as are missing after them."""
+    found = list(products) if hasattr(products, "__len__") else []
+    return [*found, *[""] * (5 - len(found))]
+
+
 @pytest.fixture(scope="module")
 def served(run):
     """Answers of the exported model, loaded by plain TensorFlow in a fresh process."""
@@ -188,6 +271,7 @@ def served(run):
         "household_id": rows["household_id"].tolist() + ["nobody"],
         "Alter___gr__e": rows[AGE].fillna("").tolist() + [""],
         "at": rows["at"].tolist() + [0],
+        "bought": [padded(products) for products in (*rows["bought"], None)],
     }
     done = subprocess.run(
         [sys.executable, "-c", _SERVE, str(model)],
@@ -216,7 +300,7 @@ def test_the_exported_index_ranks_as_the_trainer_did(run, served):
 
 
 def test_the_exported_index_answers_top_k_with_falling_scores(run, served):
-    assert served.inputs == ["Alter___gr__e", "at", "household_id"]
+    assert served.inputs == ["Alter___gr__e", "at", "bought", "household_id"]
     assert all(len(set(answer)) == 20 for answer in served.product_ids)
     assert all(scores == sorted(scores, reverse=True) for scores in served.scores)
 
@@ -237,7 +321,7 @@ def test_an_empty_split_fails_with_its_name(run):
 
 
 def test_inputs_of_any_name_stay_apart():
-    from pipelines.models.index import input_names
+    from pipelines.models.serving import input_names
 
     columns = ["a b", "a-b", "a_b", "7", "_x", "a"]
     names = input_names(columns)

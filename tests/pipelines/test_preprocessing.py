@@ -8,6 +8,8 @@ import pytest
 
 from engine.spec import (
     Column,
+    Cross,
+    CrossPart,
     ExamplesQuery,
     ExperimentSpec,
     Feature,
@@ -38,6 +40,8 @@ TYPES = {
     "close": "INT64",
     "nothing": "STRING",
     WEIRD: "STRING",
+    "bought": "STRING",
+    "never": "STRING",
 }
 CYCLES = ("yearly", "quarterly", "monthly", "weekly", "daily")
 START = micros(2024, 7, 1)
@@ -50,10 +54,35 @@ TRAIN = [
     {"id": "a", "number": 8, "value": 1.0, "at": START + 8 * MINUTE, "close": START + 40},
     {"id": "", "value": 3.0},
 ]
+TRAIN[0]["bought"] = ["a", "only here"]
 TRAIN = [{"constant": 5.5, "still": START, WEIRD: "x", **row} for row in TRAIN]
 
 
-def spec_of(*features: Feature) -> ExperimentSpec:
+def crossed(*parts: tuple[str, int | None]) -> Cross:
+    """Return a cross with 50 hashes; parts with buckets are numbers or the time."""
+    kinds = {"value": "numeric", "at": "temporal"}
+    return Cross(
+        parts=tuple(
+            CrossPart(column=column, data_type=kinds.get(column, "text"), buckets=buckets)
+            for column, buckets in parts
+        ),
+        buckets=50,
+        dim=2,
+    )
+
+
+def history(column: str) -> Feature:
+    return Feature(
+        column=column,
+        data_type="history",
+        transforms=("average",),
+        dim=2,
+        max_length=3,
+        vocabulary="id",
+    )
+
+
+def spec_of(*features: Feature, crosses: tuple[Cross, ...] = ()) -> ExperimentSpec:
     key = Feature(column="id", data_type="text", transforms=("embed",), dim=2, primary=True)
     return ExperimentSpec(
         uid="0" * 12,
@@ -68,7 +97,13 @@ def spec_of(*features: Feature) -> ExperimentSpec:
             timestamp="at",
             fingerprint="",
         ),
-        features=FeatureConfig(name="f", dataset="d", buyer=(key, *features), product=(key,)),
+        features=FeatureConfig(
+            name="f",
+            dataset="d",
+            buyer=(key, *features),
+            product=(key,),
+            buyer_crosses=crosses,
+        ),
         model=ModelConfig(
             name="m",
             type="retrieval",
@@ -98,7 +133,20 @@ SPEC = spec_of(
     Feature(column="close", data_type="temporal", transforms=("normalize",)),
     Feature(column="nothing", data_type="text", transforms=("embed",), dim=2),
     Feature(column=WEIRD, data_type="text", transforms=("embed",), dim=2),
+    history("bought"),
+    history("never"),
+    crosses=(
+        crossed(("id", None), ("value", 2)),
+        crossed(("id", None), ("number", None), ("at", 5)),
+        crossed(("id", None), ("nothing", None)),
+    ),
 )
+
+
+def listed(row: dict, name: str) -> list:
+    """Return a column's values in a row."""
+    value = row.get(name, [])
+    return value if isinstance(value, list) else [value]
 
 
 @pytest.fixture(scope="module")
@@ -115,13 +163,13 @@ def transform(tmp_path_factory):
     from pipelines import preprocessing
 
     dtypes = {"STRING": tf.string, "INT64": tf.int64, "FLOAT": tf.float32}
-    known = {name: kind for name, kind in TYPES.items() if name != "nothing"}
+    known = {name: kind for name, kind in TYPES.items() if name not in {"nothing", "never"}}
     schema = schema_utils.schema_from_feature_spec(
         {name: tf.io.VarLenFeature(dtypes[kind]) for name, kind in known.items()}
     )
     config = preprocessing.transform_config(SPEC)
     folder = str(tmp_path_factory.mktemp("transform"))
-    rows = [{name: [row[name]] if name in row else [] for name in known} for row in TRAIN]
+    rows = [{name: listed(row, name) for name in known} for row in TRAIN]
     with (
         Pipeline(runner=FnApiRunner()) as pipeline,
         tft_beam.Context(temp_dir=folder + "/temp"),
@@ -134,10 +182,11 @@ def transform(tmp_path_factory):
     layer = tft.TFTransformOutput(folder).transform_features_layer()
 
     def column(name: str, kind: str, rows: list[dict]) -> tf.SparseTensor:
-        present = [i for i, row in enumerate(rows) if name in row]
-        values = tf.constant([rows[i][name] for i in present], dtypes[kind])
-        indices = np.array([[i, 0] for i in present], np.int64).reshape(-1, 2)
-        return tf.SparseTensor(indices, values, [len(rows), 1 if present else 0])
+        lists = [listed(row, name) for row in rows]
+        values = tf.constant([value for values in lists for value in values], dtypes[kind])
+        cells = [[i, j] for i, values in enumerate(lists) for j in range(len(values))]
+        indices = np.array(cells, np.int64).reshape(-1, 2)
+        return tf.SparseTensor(indices, values, [len(rows), max(map(len, lists))])
 
     def apply(*rows: dict) -> dict[str, np.ndarray]:
         tensors = {name: column(name, kind, rows) for name, kind in known.items()}
@@ -192,6 +241,73 @@ def test_times_become_z_scores_without_losing_microseconds(transform):
 def test_times_fall_into_buckets_two_minutes_apart(transform):
     out = transform(*({"at": START + 2 * i * MINUTE} for i in range(5)), {})
     assert out["at.bucketize_5"].tolist() == [1, 2, 3, 4, 5, 0]
+
+
+def fingerprint64(key: bytes) -> int:
+    """Return FarmHash's Fingerprint64 of 4 to 16 bytes, after `HashLen0to16` of farmhash.cc."""
+    k2, size = 0x9AE16A3B2F90404F, len(key)
+
+    def rotated(value: int, by: int) -> int:
+        return (value >> by | value << (64 - by)) % 2**64
+
+    def mixed(value: int) -> int:
+        return value ^ value >> 47
+
+    def hashed(u: int, v: int, factor: int) -> int:
+        first = mixed((u ^ v) * factor % 2**64)
+        return mixed((v ^ first) * factor % 2**64) * factor % 2**64
+
+    factor = (k2 + 2 * size) % 2**64
+    if size >= 8:
+        a = (int.from_bytes(key[:8], "little") + k2) % 2**64
+        b = int.from_bytes(key[-8:], "little")
+        c = (rotated(b, 37) * factor + a) % 2**64
+        return hashed(c, (rotated(a, 25) + b) * factor % 2**64, factor)
+    assert size >= 4
+    a, b = (int.from_bytes(part, "little") for part in (key[:4], key[-4:]))
+    return hashed(size + (a << 3), b, factor)
+
+
+def test_crosses_are_hashes_of_tokens_and_buckets(transform):
+    out = transform(
+        {"id": "b", "number": 7, "value": 1.0, "at": START},
+        {"id": "b", "number": 7, "value": 9.0, "at": START + 8 * MINUTE},
+        {"id": "unseen", "number": 123, "value": -9.0, "at": START},
+    )
+    pairs = [b"1:b1:1", b"1:b1:2", b"6:unseen1:1"]
+    assert out["id.value-2.cross_50"].tolist() == [1 + fingerprint64(key) % 50 for key in pairs]
+    triples = [b"1:b1:71:1", b"1:b1:71:5", b"6:unseen3:1231:1"]
+    expected = [1 + fingerprint64(key) % 50 for key in triples]
+    assert out["id.number.at-5.cross_50"].tolist() == expected
+
+
+def test_a_cross_with_a_missing_column_is_missing(transform):
+    rows = [{"id": "b"}, {"value": 1.0}, {"id": "", "value": 1.0}, {"id": "b", "value": math.nan}]
+    assert transform(*rows, {})["id.value-2.cross_50"].tolist() == [0] * 5
+    two = {"id": "b", "number": 7}
+    out = transform(two, {**two, "at": START})
+    assert (out["id.number.at-5.cross_50"] > 0).tolist() == [False, True]
+
+
+def test_a_cross_with_an_empty_column_of_train_has_no_tensor(transform):
+    assert "id.nothing.cross_50" not in transform({"id": "b"})
+
+
+def test_a_history_is_its_last_products_by_the_product_ids_vocabulary(transform):
+    """Of the ids in train, b is 1 and a is 2; what only a list of train has is unknown, 3."""
+    out = transform(
+        {"bought": ["a", "b"]},
+        {"bought": ["a", "a", "b", "new", "b"]},
+        {"bought": ["only here", "", "a"]},
+        {"bought": [""]},
+        {},
+    )
+    expected = [[2, 1, 0], [1, 3, 1], [3, 2, 0], [0, 0, 0], [0, 0, 0]]
+    assert out["bought.average_3"].tolist() == expected
+
+
+def test_a_history_that_is_empty_in_train_has_no_tensor(transform):
+    assert "never.average_3" not in transform({"bought": ["a"]})
 
 
 POSITIONS = [

@@ -15,16 +15,16 @@ tf = pytest.importorskip("tensorflow")
 
 from pipelines.errors import RunFailure  # noqa: E402
 from pipelines.evaluation import UNKNOWN, candidates_of  # noqa: E402
-from pipelines.models.retrieval import RetrievalModel  # noqa: E402
+from pipelines.models.two_tower import TwoTowerModel  # noqa: E402
 from pipelines.recording import RunFolder  # noqa: E402
-from pipelines.trainer import fit  # noqa: E402
+from pipelines.training import fit  # noqa: E402
 
 
 def trained(folder, rows=50, **params):
     spec = small_spec(**params)
     train, validation = small_examples(rows), small_examples(10, seed=1, unknown=0.3)
     tf.keras.utils.set_random_seed(spec.params.seed)
-    model = RetrievalModel(spec, VOCABULARIES)
+    model = TwoTowerModel(spec, VOCABULARIES)
     return fit(model, spec, train, validation, candidates_of(train), RunFolder(str(folder)))
 
 
@@ -83,7 +83,7 @@ def test_a_loss_that_is_no_number_ends_the_run_at_once(tmp_path):
     spec = small_spec()
     train = small_examples(50)
     train.candidate.values[7] = math.nan
-    model = RetrievalModel(spec, VOCABULARIES)
+    model = TwoTowerModel(spec, VOCABULARIES)
     with pytest.raises(RunFailure, match="not a finite number in epoch 1") as failure:
         fit(model, spec, train, train, candidates_of(train), RunFolder(str(tmp_path)))
     assert "learning rate" in failure.value.hint

@@ -101,7 +101,7 @@ async def test_help_lists_the_keys_of_where_one_is(shop, run):
         await app.press("escape")
         await app.press("enter")
         await app.shows("Overview")
-        await app.press("right_square_bracket", "right_square_bracket")
+        await app.press(*["right_square_bracket"] * 3)
         await app.shows("Gradient norm")
         await app.press("question_mark")
         await app.shows("Logarithmic")

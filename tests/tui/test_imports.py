@@ -33,7 +33,7 @@ async def main():
     async with app.run_test(size=(120, 40)) as pilot:
         found.append([name for name in LATER if name in sys.modules])
         await pilot.pause(0.5)
-        for key in ("enter", "right_square_bracket", "right_square_bracket", "escape", "n"):
+        for key in ("enter", *["right_square_bracket"] * 3, "escape", "n"):
             await pilot.press(key)
             await pilot.pause(0.7)
         found.append(type(app.screen).__name__)

@@ -134,7 +134,7 @@ async def test_experiment(size, take, name, number):
     async with on_workspace(recorded.restore(WORKSPACE), size, number=number) as shown:
         await shown.shows("Overview")
         await shown.press("left_square_bracket")
-        for tab in ("overview", "pipeline", "training"):
+        for tab in ("overview", "pipeline", "data", "training"):
             take(f"{name}-{tab}", shown)
             await shown.press("right_square_bracket")
 
@@ -293,6 +293,6 @@ async def test_other_terminals(size, take, variant, monkeypatch):
         await shown.press("x", shows="Cancel #")
         take(f"dialog-{variant}", shown)
         await shown.press("escape", hides="Cancel #")
-        shown.app.open_experiment(COMPLETED, tab=2)
+        shown.app.open_experiment(COMPLETED, tab=3)
         await shown.shows("Recall@100")
         take(f"training-{variant}", shown)

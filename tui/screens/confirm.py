@@ -95,6 +95,7 @@ class Choose(Dialog):
         title: what is chosen.
         values: what there is; foreign text.
         current: the one that holds; "" is "All".
+        all_too: whether "All" can be chosen.
     """
 
     BINDINGS: ClassVar = [
@@ -102,9 +103,12 @@ class Choose(Dialog):
         Binding("k", "cursor_up", show=False),
     ]
 
-    def __init__(self, title: str, values: Sequence[str], current: str) -> None:
+    def __init__(
+        self, title: str, values: Sequence[str], current: str, *, all_too: bool = True
+    ) -> None:
         super().__init__()
-        self._title, self._values, self._current = title, ["", *values], current
+        self._title, self._current = title, current
+        self._values = ["", *values] if all_too else list(values)
 
     def compose(self) -> ComposeResult:
         """Make the box."""

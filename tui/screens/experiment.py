@@ -30,7 +30,7 @@ from tui.widgets.tab_bar import TabBar
 if TYPE_CHECKING:
     from engine.snapshots import ExperimentDetail
 
-TABS = ("Overview", "Pipeline", "Training")
+TABS = ("Overview", "Pipeline", "Data", "Training")
 
 
 class Tab(Protocol):
@@ -222,6 +222,10 @@ class ExperimentScreen(Asking, Screen[None]):
             from tui.screens.pipeline_tab import PipelineTab
 
             return PipelineTab(self._link, self._look, self.number)
+        if TABS[index] == "Data":
+            from tui.screens.data_tab import DataTab
+
+            return DataTab(self._link, self._look, self.number)
         if TABS[index] == "Training":
             from tui.screens.training_tab import TrainingTab
 

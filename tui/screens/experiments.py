@@ -50,7 +50,8 @@ class ExperimentsScreen(Asking, Screen[None]):
     """
     AUTO_FOCUS = "CardList"
     BINDINGS: ClassVar = [
-        *bindings("new", "rerun", "cancel", "delete", "copy", "clear_filter", "back"),
+        *bindings("new", "rerun", "cancel", "delete", "copy", "compare"),
+        *bindings("clear_filter", "back"),
         # With priority: what is typed right after `/` must find the field focused already.
         *bindings("filter", priority=("filter",)),
     ]
@@ -151,6 +152,8 @@ class ExperimentsScreen(Asking, Screen[None]):
         del parameters
         if action in ("rerun", "cancel", "delete", "copy"):
             return self.is_mounted and self._list.selected is not None
+        if action == "compare":
+            return self.is_mounted and len(self._list.marked) > 1
         return action != "filter" or not isinstance(self.focused, SearchInput)
 
     def action_filter(self) -> None:
@@ -162,8 +165,12 @@ class ExperimentsScreen(Asking, Screen[None]):
         self.query_one(FilterBar).clear()
 
     def action_back(self) -> None:
-        """Clear the filters, if there are any; otherwise stay."""
-        self.action_clear_filter()
+        """Clear the marks, or else the filters, if there are any; otherwise stay."""
+        if self._list.marked:
+            self._list.unmark()
+            self.refresh_bindings()
+        else:
+            self.action_clear_filter()
         self._list.focus()
 
     def action_new(self) -> None:
@@ -189,6 +196,12 @@ class ExperimentsScreen(Asking, Screen[None]):
         """Copy the command that shows the selected experiment."""
         if card := self._list.selected:
             self._operations.copy(card.number)
+
+    def action_compare(self) -> None:
+        """Compare the marked experiments."""
+        from tui.screens.compare import CompareScreen
+
+        self.app.push_screen(CompareScreen(self._link, self._look, self._list.marked))
 
     @work(exclusive=True, group="page")
     async def _reload(self) -> None:

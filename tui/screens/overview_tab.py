@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from engine.formats import clock, duration, figure
+from engine.metric_names import IN_RESULTS, metric_label, standing
 from engine.text import safe_line
 from tui.link import Link
 from tui.look import ACCENT, BAD, BOLD, GOOD, MUTED, WARNING, Look
@@ -19,17 +20,14 @@ if TYPE_CHECKING:
 
 _LABEL = 16
 _TWO_COLUMNS = 100
-_METRICS = (
-    ("Recall@5", "recall_at_5"),
-    ("Recall@10", "recall_at_10"),
-    ("Recall@50", "recall_at_50"),
-    ("Recall@100", "recall_at_100"),
-    ("RMSE", "rmse"),
-    ("MAE", "mae"),
-    ("test RMSE", "test_rmse"),
-    ("test MAE", "test_mae"),
-    ("AUC-ROC", "auc_roc"),
-)
+_COLUMNS = {
+    "popularity": "popular",
+    "own_history": "history",
+    "item_to_item": "co-bought",
+    "bias": "bias",
+}
+"""Headings of the reference models; `item_to_item` offers what is bought together."""
+_COLUMN = 10
 _SPLITS = {
     "random": "random 80/15/5",
     "time-holdout": "time holdout, last {holdout_days} days test",
@@ -149,24 +147,19 @@ def _verdicts(seen: "ExperimentDetail", width: int, look: Look) -> list[Content]
 
 def _result(seen: "ExperimentDetail", look: Look) -> list[Content]:
     rows: list[Content] = []
-    baseline = seen.baseline
-    history = seen.references.get("own_history")
-    found = [(label, name) for label, name in _METRICS if getattr(seen.metrics, name) is not None]
+    others = [*([seen.baseline] if seen.baseline else []), *seen.references.values()]
+    found = [name for name in IN_RESULTS if getattr(seen.metrics, name) is not None]
     if not found:
         return []
-    if baseline is not None:
-        head = f"  {'':<{_LABEL}}{'model':>8}{'popularity':>12}"
-        rows.append(Content.styled(head + (f"{'own history':>13}" if history else ""), MUTED))
-    for label, name in found:
-        primary = name == "recall_at_100"
-        cells: list[tuple[str, str]] = [
-            (f"{figure(getattr(seen.metrics, name)):>8}", BOLD if primary else "")
-        ]
-        if baseline is not None:
-            cells.append((f"{figure(getattr(baseline, name, None)):>12}", MUTED))
-        if history is not None:
-            cells.append((f"{figure(getattr(history, name, None)):>13}", MUTED))
-        rows.append(_row(label, *cells))
+    if others:
+        names = (_COLUMNS.get(other.name) or safe_line(other.name, limit=9) for other in others)
+        head = "".join(f"{name:>{_COLUMN}}" for name in names)
+        rows.append(Content.styled(f"  {'':<{_LABEL}}{'model':>8}{head}", MUTED))
+    for name in found:
+        primary = seen.interval is not None and seen.interval.metric == name
+        cells = [(f"{figure(getattr(seen.metrics, name)):>8}", BOLD if primary else "")]
+        cells += [(f"{figure(getattr(o, name, None)):>{_COLUMN}}", MUTED) for o in others]
+        rows.append(_row(metric_label(name), *cells))
     if seen.interval is not None:
         low, high = figure(seen.interval.low), figure(seen.interval.high)
         rows.append(_row("95% interval", (look.draw(f"{low} – {high}"), "")))
@@ -181,11 +174,11 @@ def _difference(seen: "ExperimentDetail", look: Look) -> list[tuple[str, str]]:
     difference = seen.difference
     if difference is None:
         return []
-    style, word = MUTED, "not told apart"
-    if difference.low > 0:
-        style, word = GOOD, "above"
-    elif difference.high < 0:
-        style, word = BAD, "below"
+    style, word = {
+        "better": (GOOD, "better"),
+        "worse": (BAD, "worse"),
+        "alike": (MUTED, "not told apart"),
+    }[standing(difference.metric, difference.low, difference.high)]
     told = f"{difference.value:+.3f} ({difference.low:+.3f} to {difference.high:+.3f}) "
     return [(look.draw(told), ""), (word, style)]
 
@@ -207,9 +200,10 @@ def _run(seen: "ExperimentDetail", width: int) -> list[Content]:
     if seen.seen_in_train is not None:
         shares = seen.seen_in_train
         told = (
-            f"pairs {shares.pairs:.0%}, buyers {shares.buyers:.0%}, products {shares.products:.0%}"
+            f"{shares.pairs:.0%} of pairs, {shares.buyers:.0%} of buyers,"
+            f" {shares.products:.0%} of products"
         )
-        rows += _long_row("test in train", told, "", width)
+        rows += _long_row("seen in train", told, "", width)
         rows.append(_row("candidates", f"{shares.candidates:,} products"))
     rows.append(_row("created", clock(seen.created_at)))
     if seen.duration_seconds is not None:

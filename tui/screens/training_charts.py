@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from tui.look import ACCENT, BOLD, FAINT, MUTED, RUNNING, WARNING, Look
+from tui.look import ACCENT, BOLD, FAINT, GOOD, MUTED, RUNNING, WARNING, Look
 from tui.widgets.line_chart import Bar, Chart, Series
 from tui.widgets.metrics_table import number
 
@@ -57,6 +57,9 @@ def recall_chart(seen: "ExperimentDetail") -> Chart | None:
         return None
     series = [Series("model", RUNNING, "●", model)]
     own = seen.references.get("own_history")
+    together = seen.references.get("item_to_item")
+    if together is not None:
+        series.insert(0, Series("co-bought", GOOD, "+", _recalls(together)))
     if own is not None:
         series.insert(0, Series("own history", ACCENT, "×", _recalls(own)))
     if seen.baseline is not None:
@@ -77,6 +80,18 @@ def recall_chart(seen: "ExperimentDetail") -> Chart | None:
         bars=bars,
         from_zero=True,
     )
+
+
+def error_chart(history: "TrainingHistory", *, planned: int) -> Chart | None:
+    """Return the RMSE of train and eval over the epochs; None unless every epoch has one."""
+    known = {name: history.epoch_metrics.get(name, ()) for name in ("rmse", "val_rmse")}
+    if any(len(curve) != len(history.epochs) for curve in known.values()):
+        return None
+    series = (
+        Series("train", RUNNING, "●", tuple(known["rmse"])),
+        Series("val", WARNING, "○", tuple(known["val_rmse"])),
+    )
+    return _by_epoch(history, series, planned)
 
 
 def read_out(history: "TrainingHistory", index: int, epochs: int, look: Look) -> Content:

@@ -21,6 +21,7 @@ from tui.actions import bindings
 from tui.link import Asking, Link
 from tui.look import BAD, BOLD, MUTED, Look
 from tui.screens.training_charts import (
+    error_chart,
     gradient_chart,
     hint,
     loss_chart,
@@ -271,7 +272,10 @@ class TrainingTab(Asking, Widget, can_focus=True):
             gradient_chart(history, planned=planned),
             note="The gradient norms of this run are not known.",
         )
-        self._draw_recall(seen)
+        if seen.model_type == "ranking":
+            self._draw_errors(error_chart(history, planned=planned))
+        else:
+            self._draw_recall(seen)
         self._draw_read_out()
 
     def _draw_loss(self, chart: Chart) -> None:
@@ -281,6 +285,11 @@ class TrainingTab(Asking, Widget, can_focus=True):
         elif chart.log:
             title = "Loss (log needs values above 0)"
         self._panel(_LOSS).show(title, self._place(_LOSS), chart, note="No losses are known.")
+
+    def _draw_errors(self, chart: Chart | None) -> None:
+        """Rating models have no Recall@K: their errors over the epochs take its place."""
+        note = "The errors of this run's epochs are not known."
+        self._panel(_RECALL).show("RMSE", self._place(_RECALL), chart, note=note)
 
     def _draw_recall(self, seen: "ExperimentDetail") -> None:
         chart = recall_chart(seen)

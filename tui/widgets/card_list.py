@@ -22,6 +22,7 @@ from tui.actions import bindings
 from tui.cards import Frame, card_height, card_lines, placeholder_lines
 from tui.look import Look
 
+MOST_MARKED = 4
 PAGE = 50
 """Cards that are read at once."""
 _SELECTED = "card-list--selected"
@@ -41,7 +42,7 @@ class CardList(ScrollView, can_focus=True):
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {_SELECTED}
     BINDINGS = [  # noqa: RUF012 - Textual's way
-        *bindings("down", "up", "page_down", "page_up", "first", "last", "open"),
+        *bindings("down", "up", "page_down", "page_up", "first", "last", "open", "mark"),
     ]
 
     @dataclass
@@ -64,11 +65,23 @@ class CardList(ScrollView, can_focus=True):
         self._cards: dict[int, Card] = {}
         self._strips: dict[int, list[Strip]] = {}
         self._asked: set[int] = set()
+        self._marked: list[int] = []
+
+    @property
+    def marked(self) -> tuple[int, ...]:
+        """Numbers of the marked experiments, in the order in which they were marked."""
+        return tuple(self._marked)
+
+    def unmark(self) -> None:
+        """Mark none."""
+        self._marked.clear()
+        for index in self._visible():
+            self._refresh_card(index)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Return whether an action counts: nothing can be opened in an empty list."""
         del parameters
-        return action != "open" or self._total > 0
+        return action not in ("open", "mark") or self._total > 0
 
     @property
     def selected(self) -> Card | None:
@@ -198,6 +211,20 @@ class CardList(ScrollView, can_focus=True):
         if self.selected is not None:
             self.post_message(self.Opened(self.selected))
 
+    def action_mark(self) -> None:
+        """Mark the card under the cursor for comparing, or no longer."""
+        card = self.selected
+        if card is None:
+            return
+        if card.number in self._marked:
+            self._marked.remove(card.number)
+        elif len(self._marked) < MOST_MARKED:
+            self._marked.append(card.number)
+        else:
+            self.notify(f"At most {MOST_MARKED} can be compared; Esc unmarks all.")
+        self._refresh_card(self.cursor)
+        self.screen.refresh_bindings()
+
     def notify_style_update(self) -> None:
         """Draw again in the new colours."""
         super().notify_style_update()
@@ -216,8 +243,9 @@ class CardList(ScrollView, can_focus=True):
 
     def _draw(self, index: int, width: int) -> list[Strip]:
         selected = index == self.cursor
-        frame = Frame(width, selected, datetime.now(UTC))
         card = self._cards.get(index)
+        marked = card is not None and card.number in self._marked
+        frame = Frame(width, selected, datetime.now(UTC), marked)
         lines: Sequence[Content]
         lines = (
             card_lines(card, frame, self._look) if card else placeholder_lines(frame, self._look)

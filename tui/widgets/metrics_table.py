@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from engine.metric_names import IN_RESULTS, Standing, lower_is_better, metric_label
+from engine.metric_names import standing as of_interval
 from engine.text import safe_line
 from tui.look import BAD, BOLD, FAINT, GOOD, MUTED, STATUS_STYLE, Look
 from tui.widgets.line_block import LineBlock
@@ -22,19 +24,14 @@ _ENOUGH_TEST_ROWS = 100
 """On fewer the verdicts conclude nothing, so no comparison is claimed here either."""
 _NEWEST_EPOCHS = 8
 _LABEL = 10
-_ROWS = (
-    ("Recall@5", "recall_at_5"),
-    ("Recall@10", "recall_at_10"),
-    ("Recall@50", "recall_at_50"),
-    ("Recall@100", "recall_at_100"),
-    ("test RMSE", "test_rmse"),
-    ("test MAE", "test_mae"),
-    ("RMSE", "rmse"),
-    ("MAE", "mae"),
-    ("AUC-ROC", "auc_roc"),
-)
-_LABELS = {name: label for label, name in _ROWS}
-_REFERENCES = {"popularity": "popularity", "own_history": "own history"}
+_REFERENCES = {
+    "popularity": "popularity",
+    "own_history": "own history",
+    "item_to_item": "co-bought",
+    "bias": "bias",
+}
+"""Short enough for a column; `item_to_item` offers what is bought together."""
+_DIFFERENCE = 15
 _READABLE = (1e-3, 1e5)
 
 
@@ -48,13 +45,11 @@ def number(value: float | None, decimals: int = 3) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
-def standing(difference: "Interval") -> str:
-    """Return "above", "below" or "alike": whether the interval of a difference leaves out 0."""
+def standing(difference: "Interval") -> Standing:
+    """Return how a model stands to another; an interval without width says nothing."""
     if difference.low == difference.high:
         return "alike"
-    if difference.low > 0:
-        return "above"
-    return "below" if difference.high < 0 else "alike"
+    return of_interval(difference.metric, difference.low, difference.high)
 
 
 def compared(difference: "Interval", other: str, look: Look) -> Content:
@@ -62,14 +57,16 @@ def compared(difference: "Interval", other: str, look: Look) -> Content:
     where = standing(difference)
     if where == "alike":
         return Content.styled(f"{look.draw('≈')} not distinguishable from {other}", MUTED)
-    icon, style = ("▲", GOOD) if where == "above" else ("▼", BAD)
-    return Content.styled(f"{look.draw(icon)} {where} {other}", style)
+    side = "above" if difference.low > 0 else "below"
+    icon, style = ("▲", GOOD) if where == "better" else ("▼", BAD)
+    than = f" ({where})" if lower_is_better(difference.metric) else ""
+    return Content.styled(f"{look.draw(icon)} {side} {other}{than}", style)
 
 
 def with_interval(interval: "Interval", look: Look) -> Content:
     """Return "Recall@100 0.2736 ±0.0180 (95% interval 0.2563 to 0.2923)"."""
     half = (interval.high - interval.low) / 2
-    label = _LABELS.get(interval.metric) or safe_line(interval.metric, limit=40)
+    label = safe_line(metric_label(interval.metric), limit=40)
     return Content.assemble(
         f"{label} ",
         (number(interval.value, 4), BOLD),
@@ -84,9 +81,10 @@ def with_interval(interval: "Interval", look: Look) -> Content:
 
 def result_lines(seen: "ExperimentDetail", look: Look, width: int) -> list[Content]:
     """Return the table of a run that has metrics, and what they are worth."""
-    rows = [(label, name) for label, name in _ROWS if getattr(seen.metrics, name) is not None]
+    names = [name for name in IN_RESULTS if getattr(seen.metrics, name) is not None]
     others = _others(seen)
-    lines = [_heading(others, look), *(_row(seen, label, name, others) for label, name in rows)]
+    lines = [_heading(others, look, width)]
+    lines += [_row(seen, name, others, width) for name in names]
     lines.append(Content())
     if seen.interval is not None:
         lines += with_interval(seen.interval, look).wrap(width)
@@ -207,7 +205,7 @@ class MetricsTable(LineBlock):
 
 def has_result(seen: "ExperimentDetail") -> bool:
     """Whether the run has metrics to show in a table."""
-    return any(getattr(seen.metrics, name) is not None for _, name in _ROWS)
+    return any(getattr(seen.metrics, name) is not None for name in IN_RESULTS)
 
 
 def _others(seen: "ExperimentDetail") -> list[tuple[str, "BaselineView"]]:
@@ -215,9 +213,10 @@ def _others(seen: "ExperimentDetail") -> list[tuple[str, "BaselineView"]]:
     return [(other.name, other) for other in (*found, *seen.references.values())]
 
 
-def _heading(others: Sequence[tuple[str, "BaselineView"]], look: Look) -> Content:
+def _heading(others: Sequence[tuple[str, "BaselineView"]], look: Look, width: int) -> Content:
     names = "".join(f"{_short(name):>{_width(i)}}" for i, (name, _) in enumerate(others))
-    difference = f"{'vs ' + _short(others[0][0]):>15}" if others else ""
+    told = others and _fits_difference(others, width)
+    difference = f"{'vs ' + _short(others[0][0]):>{_DIFFERENCE}}" if told else ""
     return Content.styled(look.draw(f"{'':{_LABEL}}{'model':>7}{names}{difference}"), MUTED)
 
 
@@ -225,18 +224,27 @@ def _width(column: int) -> int:
     return 12 if column == 0 else 13
 
 
+def _fits_difference(others: Sequence[object], width: int) -> bool:
+    """Whether there is room for the difference beside the columns of the references."""
+    columns = sum(_width(i) for i in range(len(others)))
+    return _LABEL + 7 + columns + _DIFFERENCE <= width
+
+
 def _short(name: str) -> str:
     return _REFERENCES.get(name) or safe_line(name, limit=12)
 
 
 def _row(
-    seen: "ExperimentDetail", label: str, name: str, others: Sequence[tuple[str, "BaselineView"]]
+    seen: "ExperimentDetail",
+    name: str,
+    others: Sequence[tuple[str, "BaselineView"]],
+    width: int,
 ) -> Content:
     value: float = getattr(seen.metrics, name)
     primary = seen.interval is not None and seen.interval.metric == name
     cells = [getattr(other, name, None) for _, other in others]
     row = Content.assemble(
-        (f"{label:{_LABEL}}", BOLD if primary else MUTED),
+        (f"{metric_label(name):{_LABEL}}", BOLD if primary else MUTED),
         (f"{number(value, 4):>7}", BOLD if primary else ""),
         *(
             (number(cell, 4).rjust(_width(i)), "")
@@ -245,11 +253,13 @@ def _row(
             for i, cell in enumerate(cells)
         ),
     )
-    if not cells or cells[0] is None:
+    if not cells or cells[0] is None or not _fits_difference(others, width):
         return row
     difference = value - cells[0]
     sign = "+" if difference >= 0 else ""
-    return row + Content.styled(f"{sign + number(difference, 4):>15}", "" if primary else MUTED)
+    return row + Content.styled(
+        f"{sign + number(difference, 4):>{_DIFFERENCE}}", "" if primary else MUTED
+    )
 
 
 def _facts(seen: "ExperimentDetail") -> Content:

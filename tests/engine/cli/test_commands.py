@@ -117,7 +117,7 @@ def test_the_list_shows_each_experiment(used: Command) -> None:
     done = used("list", env={"COLUMNS": "80"})
     assert done.code == 0
     heading, row, footer = done.out.splitlines()
-    assert heading.split() == ["#", "Status", "Name", "Configs", "R@100", "Δ", "Age"]
+    assert heading.split() == ["#", "Status", "Name", "Configs", "Result", "Δ", "Age"]
     assert row.startswith("1  ✔ completed")
     assert "0.500  ▲ +0.100" in row
     assert footer.startswith("1 of 1 experiments of ratings")

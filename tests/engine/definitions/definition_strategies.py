@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from engine.definitions import (
+    CrossDefinition,
     DatasetDefinition,
     FeatureConfigDefinition,
     FeatureDefinition,
@@ -11,7 +12,7 @@ from engine.definitions import (
     ModelConfigDefinition,
     Roles,
 )
-from engine.spec import BatchNorm, Dense, Dropout, LayerNorm, RetrievalSettings
+from engine.spec import BatchNorm, Dense, Dropout, LayerNorm, RetrievalSettings, Target
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 names = st.text(
@@ -67,9 +68,18 @@ def feature_configs(draw: st.DrawFn) -> FeatureConfigDefinition:
         )
         return (FeatureDefinition(column=columns[0], primary=True, dim=8), *rest)
 
+    def crosses(tower: tuple[FeatureDefinition, ...]) -> tuple[CrossDefinition, ...]:
+        columns = tuple(feature.column for feature in tower)
+        buckets = {column: 5 for column in columns[1:]}
+        cross = CrossDefinition(columns=columns, buckets=99, crossing_buckets=buckets)
+        return (cross,) if len(columns) > 1 and draw(st.booleans()) else ()
+
+    buyer, product = tower(), tower()
+    target = draw(st.none() | printable | st.builds(Target, column=printable, log1p=st.booleans()))
     return FeatureConfigDefinition(
-        name=draw(names), description=draw(texts), dataset=draw(names), buyer=tower(),
-        product=tower(),
+        name=draw(names), description=draw(texts), dataset=draw(names), target=target,
+        buyer=buyer, product=product, buyer_crosses=crosses(buyer),
+        product_crosses=crosses(product),
     )  # fmt: skip
 
 

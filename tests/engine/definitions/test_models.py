@@ -1,6 +1,7 @@
 import pytest
 
 from engine.definitions import DatasetDefinition, Filter, ModelConfigDefinition, Roles
+from engine.definitions.checks import check_model
 from engine.definitions.presets import PRESETS
 from engine.spec import BatchNorm, Dense, Dropout, LayerNorm
 
@@ -79,3 +80,103 @@ def test_a_definition_as_written_validates_to_itself():
     )
     assert DatasetDefinition.model_validate(dataset.as_written()) == dataset
     assert dataset.as_written()["filters"] == [{"column": "b", "in": [1, 2.5, "x", True]}]
+
+
+def problems(**changes: object) -> dict[str, str]:
+    return {".".join(map(str, path)): reason for path, reason in check_model(model(**changes))}
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "told"),
+    [
+        ({"preset": "deep", "rating": {}}, "rating", "means nothing to a retrieval model"),
+        (
+            {"type": "ranking", "preset": "deep", "retrieval": {}},
+            "retrieval",
+            "means nothing to a ranking model",
+        ),
+        (
+            {"type": "ranking", "preset": "deep", "ranking_weight": 2.0},
+            "ranking_weight",
+            "means nothing to a ranking model",
+        ),
+        (
+            {
+                "type": "multitask",
+                "preset": "deep",
+                "retrieval_weight": 0.0,
+                "ranking_weight": 0.0,
+            },
+            "ranking_weight",
+            "must not both be 0",
+        ),
+        (
+            {"type": "ranking", "preset": "deep", "rating": {"preset": "deep", "layers": ()}},
+            "rating.layers",
+            "give either preset or layers",
+        ),
+        (
+            {
+                "type": "ranking",
+                "preset": "deep",
+                "rating": {"preset": "none", "dot_product": False},
+            },
+            "rating.dot_product",
+            "must be true where there is no head",
+        ),
+        ({"combine": "sum", "preset": "deep"}, "preset", "takes none"),
+        ({"combine": "sum"}, "output_dim", "is missing"),
+        (
+            {"combine": "sum", "output_dim": 8, "buyer_tower": (Dense(units=8),)},
+            "buyer_tower.0",
+            "takes no dense layers",
+        ),
+        ({"preset": "deep", "optimizer": "sgd", "row_wise": True}, "row_wise", "not with sgd"),
+    ],
+)
+def test_settings_without_a_meaning_are_told_at_their_key(
+    changes: dict[str, object], key: str, told: str
+):
+    assert told in problems(**changes)[key]
+
+
+def test_sound_models_of_every_type_have_no_problem():
+    for changes in (
+        {"preset": "deep"},
+        {"combine": "sum", "output_dim": 8, "row_wise": True},
+        {"type": "ranking", "preset": "deep", "rating": {"loss": "huber", "preset": "none"}},
+        {"type": "multitask", "preset": "deep", "retrieval_weight": 0.0},
+    ):
+        assert problems(**changes) == {}
+
+
+def test_the_hash_counts_what_came_later_only_where_it_is_used():
+    """Hashes that experiments stored must go on meaning the same definition."""
+    assert model(preset="standard").hash == model(preset="standard", combine="mlp").hash
+    hashes = {
+        model(preset="standard", **changes).hash
+        for changes in (
+            {},
+            {"row_wise": True},
+            {"retrieval": {"own_history": True}},
+            {"retrieval": {"softmax_group": 64}},
+            {"type": "ranking"},
+            {"type": "multitask", "ranking_weight": 0.5},
+        )
+    }
+    assert len(hashes) == 6
+
+
+def test_a_rating_head_resolves_from_its_preset():
+    def head(**rating: object) -> str:
+        settings = model(type="ranking", preset="standard", rating=rating).resolve().rating
+        assert settings is not None
+        return settings.structure()
+
+    assert [head(), head(preset="standard"), head(preset="deep"), head(preset="none")] == [
+        "64→1",
+        "256→64→1",
+        "512→256→64→1",
+        "u·v",
+    ]
+    assert head(layers=({"kind": "dense", "units": 7},)) == "7→1"

@@ -88,6 +88,24 @@ def test_a_wrong_dataset_is_told_with_line_key_and_reason(
     assert f"definitions/all.toml:{line}: {told}" in found
 
 
+CROSSES = [
+    ("", "columns: is missing"),
+    ('columns = ["product"]', "columns: a cross joins 2 or 3 different columns"),
+    ('columns = ["product", "product"]', "columns: a cross joins 2 or 3 different columns"),
+    ('columns = ["product", "departmnt"]',
+     'columns[1]: "departmnt" is no feature of this tower. Did you mean "department"?'),
+    ('columns = ["product", "household"]',
+     'columns[1]: "household" is no feature of this tower. There are "product", "department".'),
+    ('columns = ["product", "department"], buckets = 1', "buckets: must be at least 2"),
+    ('columns = ["product", "department"], dim = 0', "dim: must be above 0"),
+    ('columns = ["product", "department"], dims = 4', 'dims: unknown key. Did you mean "dim"?'),
+    ('columns = ["product", "department"], crossing_buckets = { at = 5 }',
+     'crossing_buckets.at: "at" is not among the columns of the cross'),
+    ('columns = ["product", "department"], crossing_buckets = { department = 1 }',
+     "crossing_buckets.department: must be at least 2"),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "told"),
     [
@@ -106,12 +124,30 @@ def test_a_wrong_dataset_is_told_with_line_key_and_reason(
          "features.basic.product[1].transforms: text takes embed, not normalize"),
         ('column = "department"', 'column = "department"\nbuckets = 1', 14,
          "features.basic.product[1].buckets: must be at least 2"),
+        ('column = "department"', 'column = "department"\nmax_length = 0', 14,
+         "features.basic.product[1].max_length: must be above 0"),
+        ('column = "department"', 'column = "department"\ndata_type = "text"\nmax_length = 9', 15,
+         "features.basic.product[1].max_length: goes with histories"),
         ('column = "department"', 'column = "product"', 13,
          'features.basic.product[1].column: "product" is in this tower twice'),
         ('column = "household"', 'column = "household"\ndata_type = "numeric"', 6,
          "features.basic.buyer[0].data_type: a primary feature is an id and must be text"),
         ('dataset = "grocery"', 'dataset = "grocery"\ntarget = "rating"', 3,
          'features.basic.target: unknown column "rating".'),
+        ('dataset = "grocery"', 'dataset = "grocery"\ntarget = 3', 3,
+         "features.basic.target: must be text in quotes"),
+        ('dataset = "grocery"', 'dataset = "grocery"\ntarget = { column = "rating" }', 3,
+         'features.basic.target.column: unknown column "rating".'),
+        ('dataset = "grocery"', 'dataset = "grocery"\ntarget = { log1p = true }', 3,
+         "features.basic.target.column: is missing"),
+        ('dataset = "grocery"', 'dataset = "grocery"\ntarget = { column = "at", log = true }', 3,
+         'features.basic.target.log: unknown key. Did you mean "log1p"?'),
+        ('dataset = "grocery"', 'dataset = "grocery"\ntarget = { column = "at", clip = [9, 1] }', 3,
+         "features.basic.target.clip: must be two percentiles from 0 to 100, the lower one first"),
+        ('dataset = "grocery"', 'dataset = "grocery"\ntarget = { column = "at", clip = [1] }', 3,
+         "features.basic.target.clip[1]: is missing"),
+        *(('dataset = "grocery"', f'dataset = "grocery"\nproduct_crosses = [{{ {cross} }}]', 3,
+           f"features.basic.product_crosses[0].{told}") for cross, told in CROSSES),
     ],
 )  # fmt: skip
 def test_a_wrong_feature_config_is_told(tmp_path: Path, old: str, new: str, line: int, told: str):
@@ -120,6 +156,20 @@ def test_a_wrong_feature_config_is_told(tmp_path: Path, old: str, new: str, line
     (folder / "datasets.toml").write_text(GROCERY, encoding="utf-8")
     found = problems(folder, replaced(BASIC, old, new))
     assert any(p.startswith(f"definitions/all.toml:{line}: {told}") for p in found), found
+
+
+def test_a_history_of_anything_but_products_is_no_feature(tmp_path: Path):
+    folder = tmp_path / "definitions"
+    history = '[datasets.grocery.histories]\nseen = { column = "department" }\n'
+    text = BASIC + '[[features.basic.buyer]]\ncolumn = "seen"\n'
+    (told,) = problems(folder, f"{text}{GROCERY}{history}")
+    assert told == (
+        'definitions/all.toml:15: features.basic.buyer[1].column: "seen" lists values of '
+        '"department"; a history that is a feature lists products, "product"'
+    )
+    assert (
+        problems(folder, f"{text}{GROCERY}{history}".replace('"department" }', '"product" }')) == []
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from textwrap import dedent
 from hypothesis import given, settings
 
 from engine.definitions import (
+    CrossDefinition,
     DatasetDefinition,
     Definition,
     FeatureConfigDefinition,
@@ -16,7 +17,7 @@ from engine.definitions import (
 )
 from engine.definitions.reading import read_definitions
 from engine.definitions.writing import dataset_toml, feature_config_toml, model_config_toml
-from engine.spec import Dense, Dropout
+from engine.spec import Dense, Dropout, Target
 from tests.engine.definitions import definition_strategies as drawn
 
 
@@ -77,11 +78,17 @@ def test_a_feature_config_is_written_feature_by_feature():
             FeatureDefinition(column="item", primary=True),
             FeatureDefinition(column="price", transforms=("normalize", "bucketize")),
         ),
+        target=Target(column="spent", clip=(1, 99)),
+        product_crosses=(
+            CrossDefinition(columns=("item", "price"), crossing_buckets={"price": 5}),
+        ),
     )
     assert feature_config_toml(features) == dedent(
         """\
         [features.basic]
         dataset = "grocery"
+        target = { column = "spent", clip = [1.0, 99.0] }
+        product_crosses = [{ columns = ["item", "price"], crossing_buckets = { price = 5 } }]
 
         [[features.basic.buyer]]
         column = "user"

@@ -52,7 +52,11 @@ def test_whole_numbers_are_ids_whatever_their_type(tmp_path: Path, ids: str):
         ("1.5", 'Column "user" holds ids, but 1.5 is not a whole number.'),
         (
             "[1, 2]",
-            'The buyer: column "user" holds lists, structures or binary data, which '
+            'The buyer "user" holds lists of text or whole numbers: no ids.',
+        ),
+        (
+            "{'a': 1}",
+            'The buyer: column "user" holds structures, nested lists or binary data, which '
             "cannot be used.",
         ),
         ("TRUE", 'The buyer "user" holds true and false: no ids. Ids are text or whole numbers.'),
@@ -157,7 +161,9 @@ def test_numbers_become_int64_or_float_and_what_is_not_finite_is_missing(tmp_pat
         ("numeric", "DATE '2024-01-01'", 'Column "x" holds times and cannot be read as num'),
         ("text", "DATE '2024-01-01'", 'Column "x" holds times and cannot be read as text.'),
         ("temporal", "TRUE", 'Column "x" holds true and false and cannot be read as temporal.'),
-        ("text", "[1]", 'column "x" holds lists, structures or binary data, which cannot be used.'),
+        ("text", "[1]", "holds lists of text or whole numbers and cannot be read as text."),
+        ("history", "1", 'Column "x" holds whole numbers and cannot be read as history.'),
+        ("text", "{'a': 1}", 'column "x" holds structures, nested lists or binary data, which'),
     ],
 )
 def test_a_data_type_that_does_not_fit_is_refused(

@@ -85,7 +85,11 @@ def test_a_join_that_repeats_rows_is_found(root: Path):
         assert repeating_joins(connection, found.rows) == []
     write_table(root / "items.parquet", f"{ITEMS} UNION ALL SELECT 'a', 'pink'")
     with prepared(root, joined()) as (connection, found):
-        assert repeating_joins(connection, found.rows) == ["items"]
+        (growth,) = repeating_joins(connection, found.rows)
+    assert (growth.table, growth.rows, growth.joined) == ("items", 4, 6)
+    assert str(growth) == (
+        'Table "items" has several rows of the same key: joining it makes 6 rows of 4 (1.5x).'
+    )
     assert len(read_rows(root, joined(), None, ("user", "colour"))) == 6
 
 

@@ -177,8 +177,10 @@ def test_a_file_of_anything_is_read_or_refused(raw: bytes):
         ("DECIMAL(18,3)", "float"), ("DOUBLE", "float"), ("FLOAT", "float"), ("BOOLEAN", "boolean"),
         ("VARCHAR", "text"), ("ENUM('a', 'b')", "text"), ("UUID", "text"), ("DATE", "time"),
         ("TIMESTAMP", "time"), ("TIMESTAMP WITH TIME ZONE", "time"), ("TIMESTAMP_NS", "time"),
-        ("TIME", "other"), ("INTERVAL", "other"), ("BLOB", "other"), ("BIGINT[]", "other"),
-        ("VARCHAR[3]", "other"), ("STRUCT(a INTEGER)", "other"), ("MAP(VARCHAR, INTEGER)", "other"),
+        ("TIME", "other"), ("INTERVAL", "other"), ("BLOB", "other"), ("BIGINT[]", "list"),
+        ("VARCHAR[3]", "list"), ("ARRAY<STRING>", "list"), ("DOUBLE[]", "other"),
+        ("INTEGER[][]", "other"), ("STRUCT(a INTEGER)", "other"),
+        ("MAP(VARCHAR, INTEGER)", "other"),
         ("INT64", "integer"), ("FLOAT64", "float"), ("STRING", "text"), ("DATETIME", "time"),
     ],
 )  # fmt: skip

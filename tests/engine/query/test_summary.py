@@ -3,7 +3,8 @@ from pathlib import Path
 
 import duckdb
 
-from engine.query.summary import ColumnSummary, TopValue, dataset_sql, summarize
+from engine.query.statement import dataset_sql
+from engine.query.summary import ColumnSummary, TopValue, summarize
 from tests.engine.query.local_data import dataset
 
 ROWS = """\

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from engine.spec import Dense, Dropout, Feature, FeatureConfig, Tower, default_dim
+from engine.spec import Dense, Dropout, Feature, FeatureConfig, Target, Tower, default_dim
 from engine.spec.base import content_hash
 
 ID = Feature(column="user", data_type="text", transforms=("embed",), dim=8, primary=True)
@@ -47,6 +47,24 @@ def test_an_impossible_feature_is_refused(wrong):
 def test_each_tower_has_exactly_one_id():
     with pytest.raises(ValidationError, match="product tower needs exactly one"):
         FeatureConfig(name="f", dataset="d", buyer=(ID,), product=(ID, ID))
+
+
+def test_a_target_stored_as_a_column_is_one_without_transforms():
+    config = FeatureConfig(name="f", dataset="d", buyer=(ID,), product=(ID,))
+    stored = config.model_dump_json().replace('"target":null', '"target":"spent"')
+    assert FeatureConfig.model_validate_json(stored).target == Target(column="spent")
+
+
+def test_a_target_reads_as_its_steps_in_order():
+    target = Target(column="spent", normalize=True, log1p=True, clip=(1, 99.5))
+    assert str(target) == "spent, clipped to percentiles 1 to 99.5, log(1 + x), z-score"
+    assert str(Target(column="spent")) == "spent"
+
+
+@pytest.mark.parametrize("clip", [(5, 5), (-1, 50), (50, 101)])
+def test_percentiles_are_an_interval(clip):
+    with pytest.raises(ValidationError, match="two percentiles from 0 to 100"):
+        Target(column="spent", clip=clip)
 
 
 def test_a_tower_reads_as_its_units():

@@ -7,7 +7,7 @@ from typing import Final
 
 from textual.content import Content
 
-from engine.previews import FeatureRow, FeaturesPreview, ModelPreview, TowerPreview
+from engine.previews import FeatureRow, FeaturesPreview, LayerRow, ModelPreview, TowerPreview
 from engine.spec.run_folder import Rows
 from engine.text import safe_line
 from tui.look import BAD, BOLD, GOOD, MUTED, Look
@@ -120,8 +120,10 @@ _FORMS: Final = (
 
 
 def layer_table(model: ModelPreview, width: int) -> Iterator[Content]:
-    """Yield both towers: a line for each layer, with its dimensions and weights."""
+    """Yield towers and rating head: a line for each layer, with its dimensions and weights."""
     towers = [("Buyer tower", _layers(model.buyer)), ("Product tower", _layers(model.product))]
+    if model.rating is not None:
+        towers.append(("Rating", [_layer(layer) for layer in model.rating.layers]))
     rows = [("", "dims", "weights"), *(row for _, rows in towers for row in rows)]
     longest, dims, weights = (max(len(row[column]) for row in rows) for column in range(3))
     gap = 2 if longest + dims + weights + 6 <= width else 1
@@ -145,8 +147,12 @@ def layer_table(model: ModelPreview, width: int) -> Iterator[Content]:
 
 def _layers(tower: TowerPreview) -> list[tuple[str, str, str]]:
     first = ("embeddings", tower.input_dim, tower.embedding_parameters)
-    layers = [(layer.label, layer.output_dim, layer.parameters) for layer in tower.layers]
-    return [(name, _figure(dims), _figure(weights)) for name, dims, weights in (first, *layers)]
+    name, dims, weights = first
+    return [(name, _figure(dims), _figure(weights)), *(_layer(layer) for layer in tower.layers)]
+
+
+def _layer(layer: LayerRow) -> tuple[str, str, str]:
+    return layer.label, _figure(layer.output_dim), _figure(layer.parameters)
 
 
 def _figure(value: int | None) -> str:

@@ -3,7 +3,7 @@
 from typing import Final
 
 HINTS: Final[dict[str, str]] = {
-    "model_type": "Ranking and multitask models are not available yet.",
+    "model_type": "← → choose. Ranking and multitask need feature configs with a target.",
     "feature_config": "↑ ↓ choose, Enter goes on, PgDn scrolls what it means.",
     "model_config_name": "↑ ↓ choose, Enter goes on, PgDn scrolls what it means.",
     "name": "What the experiment is called; search finds its words.",

@@ -102,17 +102,24 @@ class MeaningOfWhat(LineBlock):
         yield from drawing.layer_table(model, width)
         retrieval = model.retrieval
         batch = "from the data" if model.batch_size is None else f"{model.batch_size:,}"
-        settings = {
-            "output": [f"{model.output_dim} dims"],
-            "retrieval": [
+        settings = {"output": [f"{model.output_dim} dims", f"fields combined by {model.combine}"]}
+        if model.model_type != "ranking":
+            settings["retrieval"] = [
                 "normalized" if retrieval.normalize else "not normalized",
                 f"temperature {retrieval.temperature:g}",
                 f"logQ correction {_on(retrieval.logq_correction)}",
                 f"popularity prior {_on(retrieval.popularity_prior)}",
                 f"top {retrieval.top_k:,}",
-            ],
-            "optimizer": [model.optimizer, f"rate {model.learning_rate:g}", f"batch {batch}"],
-        }
+            ]
+        if model.rating is not None:
+            rating = model.rating.settings
+            settings["rating"] = [
+                f"head {rating.structure()}",
+                f"dot product {_on(rating.dot_product)}",
+                f"biases {_on(rating.biases)}",
+                f"loss {rating.loss}",
+            ]
+        settings["optimizer"] = [model.optimizer, f"rate {model.learning_rate:g}", f"batch {batch}"]
         for label, parts in settings.items():
             yield from drawing.setting(label, parts, self.look, width)
 

@@ -14,6 +14,7 @@ def upgrade() -> None:
     for column in (
         sa.Column("early_stopping_patience", sa.Integer()),
         sa.Column("early_stopping_monitor", sa.Text()),
+        sa.Column("deterministic", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("ndcg_at_10", sa.Float(53)),
         sa.Column("catalogue_coverage", sa.Float(53)),
     ):

@@ -1,0 +1,129 @@
+"""Commands that read a dataset's data: `datasets summary|sql`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.cli.group import Invocation, shared_options
+
+if TYPE_CHECKING:
+    from engine.query.summary import ColumnSummary, DatasetSummary
+    from engine.query.types import Dialect
+    from engine.spec import SplitName
+
+_TOP_SHOWN = 3
+_VALUE_LENGTH = 24
+
+
+def add_data_commands(group: click.Group) -> None:
+    """Add the commands to the group of the datasets."""
+
+    @group.command("summary", help="Describe the rows of a dataset and each of its columns.")
+    @click.argument("name")
+    @shared_options
+    @click.pass_obj
+    def summary(invocation: Invocation, name: str) -> None:
+        from engine.cli.output import print_json
+
+        with invocation.engine() as engine:
+            found = engine.dataset_summary(name)
+        if invocation.as_json:
+            print_json(found.model_dump(mode="json"))
+        else:
+            _print_summary(invocation, found)
+
+    @group.command("sql", help="Print the SQL that reads a dataset, or one split of it.")
+    @click.argument("name")
+    @click.option(
+        "--dialect",
+        type=click.Choice(["duckdb", "bigquery"]),
+        default="duckdb",
+        show_default=True,
+        help="Which engine the SQL is written for.",
+    )
+    @click.option(
+        "--split",
+        type=click.Choice(["train", "eval", "test"]),
+        help="One split of the random split, seed 0, all rows  [default: the filtered rows]",
+    )
+    @shared_options
+    @click.pass_obj
+    def sql(
+        invocation: Invocation, name: str, dialect: "Dialect", split: "SplitName | None"
+    ) -> None:
+        from engine.cli.output import print_json
+        from engine.text import safe_block
+
+        with invocation.engine() as engine:
+            found = engine.dataset_sql(name, dialect=dialect, split=split)
+            placeholders = (
+                dialect == "bigquery" and engine.definitions().dataset(name).bigquery is None
+            )
+        if invocation.as_json:
+            print_json({"name": name, "dialect": dialect, "split": split, "sql": found})
+        else:
+            click.echo(safe_block(found))
+        if placeholders:
+            invocation.err.print(
+                "PROJECT and DATASET are placeholders: the dataset has no [datasets.NAME.bigquery]."
+            )
+
+    del summary, sql  # the group holds them
+
+
+def _print_summary(invocation: Invocation, summary: "DatasetSummary") -> None:
+    from engine.cli.output import clipped, fields, foreign, table
+
+    pairs = [
+        ("Rows", f"{summary.rows:,}"),
+        ("Buyers", f"{summary.buyers:,}"),
+        ("Products", f"{summary.products:,}"),
+    ]
+    if summary.rows_without_ids:
+        pairs.insert(1, ("Left out", f"{summary.rows_without_ids:,} without buyer or product"))
+    if summary.oldest and summary.newest:
+        pairs.append(
+            ("From", f"{summary.oldest:%Y-%m-%d %H:%M} to {summary.newest:%Y-%m-%d %H:%M}")
+        )
+    invocation.out.print(fields(pairs))
+    invocation.out.print()
+    made = table(
+        ("Column", "Type", "Missing", "Distinct", "Values"),
+        right=("Missing", "Distinct"),
+        shrink=("Column", "Values"),
+    )
+    for column in summary.columns:
+        made.add_row(
+            clipped(column.name),
+            foreign(_type(column)),
+            _share(column.missing_share),
+            f"{column.distinct:,}",
+            clipped(_values(column)),
+        )
+    invocation.out.print(made)
+
+
+def _type(column: "ColumnSummary") -> str:
+    if isinstance(column.minimum, str):
+        return "time"
+    return column.type.lower() + ("[]" if column.repeated else "")
+
+
+def _share(share: float) -> str:
+    if share == 0:
+        return "-"
+    return f"{share:.1%}" if share >= 0.001 else "<0.1%"
+
+
+def _values(column: "ColumnSummary") -> str:
+    if column.minimum is None or column.maximum is None:
+        shown = (
+            f"{top.value if len(top.value) <= _VALUE_LENGTH else top.value[:_VALUE_LENGTH] + '…'} "
+            f"({top.rows:,})"
+            for top in column.top[:_TOP_SHOWN]
+        )
+        return ", ".join(shown)
+    if isinstance(column.minimum, str) or isinstance(column.maximum, str):
+        return f"{column.minimum} to {column.maximum}"
+    mean = "" if column.mean is None else f", mean {column.mean:,.4g}"
+    return f"{column.minimum:,.6g} to {column.maximum:,.6g}{mean}"

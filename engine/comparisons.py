@@ -1,0 +1,71 @@
+"""`ComparisonService`: completed experiments side by side."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from sqlalchemy.orm import selectinload
+
+from engine.backends.base import Backend
+from engine.backends.registry import backend_named
+from engine.errors import NotAllowed, NotFound
+from engine.spec import ExperimentSpec
+from engine.spec.run_folder import TrainingMetrics
+from engine.store import Database, documents, views
+from engine.store.insertion import DEFINITIONS
+from engine.store.models import ExperimentRow
+
+if TYPE_CHECKING:
+    from engine.analysis.candidate import Candidate
+    from engine.analysis.comparison import Comparison
+
+
+class ComparisonService:
+    """Compares what experiments stored and what their runs left.
+
+    Args:
+        database: where experiments are.
+        backends: by name; they have the test rows.
+    """
+
+    def __init__(self, database: Database, backends: Mapping[str, Backend]) -> None:
+        self._database = database
+        self._backends = backends
+
+    def compare(self, numbers: Sequence[int], baseline: int | None) -> "Comparison":
+        """Compare 2 to 4 completed experiments with one of them, the first when None.
+
+        Raises:
+            NotFound: there is none with one of these numbers.
+            NotAllowed: one of them has no result.
+            InvalidInput: too few or too many, one twice, or another baseline.
+        """
+        from engine.analysis import comparison  # numpy takes 0.1 s
+
+        comparison.check_numbers(numbers, baseline)
+        candidates = [self._candidate(number) for number in numbers]
+        against = numbers[0] if baseline is None else baseline
+        return comparison.compare(candidates, against, self._test_rows)
+
+    def _candidate(self, number: int) -> "Candidate":
+        from engine.analysis.candidate import Candidate
+
+        with self._database.read() as session:
+            loaded = [selectinload(ExperimentRow.components)]
+            row = session.get(ExperimentRow, number, options=loaded)
+            if row is None:
+                raise NotFound(f"There is no experiment #{number}.")
+            metrics = documents.get(session, number, "metrics", TrainingMetrics)
+            spec = documents.get(session, number, "spec", ExperimentSpec)
+            definitions = documents.get(session, number, "definitions", DEFINITIONS)
+            if row.status != "completed" or metrics is None:
+                raise NotAllowed(
+                    f"#{number} has no result to compare: it is {row.status}.",
+                    hint="Only completed experiments can be compared.",
+                )
+            if spec is None or definitions is None:
+                raise NotAllowed(f"#{number} cannot be compared: what it ran with isn't stored.")
+            return Candidate(views.detail(row, metrics), spec, definitions, metrics)
+
+    def _test_rows(self, candidate: "Candidate") -> bytes | None:
+        backend = backend_named(self._backends, candidate.detail.backend)
+        return backend.artifact(candidate.detail.uid, "test_rows.parquet")

@@ -1,0 +1,143 @@
+"""The training loop: batches, early stopping, and what is recorded of each epoch."""
+
+import logging
+import math
+from collections.abc import Callable
+
+import pipelines.tf_environment  # noqa: F401  # pyright: ignore[reportUnusedImport]
+
+# isort: split
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from engine.spec import EarlyStopping, ExperimentSpec
+from pipelines.data import Examples
+from pipelines.epoch_recorder import EpochRecorder, Logs
+from pipelines.evaluation import Candidates
+from pipelines.models.optimizers import optimizer
+from pipelines.models.two_tower import Batch, TwoTowerModel
+from pipelines.recording import RunFolder
+
+_log = logging.getLogger(__name__)
+
+
+def fit(
+    model: TwoTowerModel,
+    spec: ExperimentSpec,
+    train: Examples,
+    validation: Examples,
+    candidates: Candidates,
+    folder: RunFolder,
+    *,
+    recall: Callable[[], float] | None = None,
+) -> EpochRecorder:
+    """Train for the epochs of the spec, writing the run folder's progress and training log.
+
+    Args:
+        model: the untrained model.
+        spec: the experiment.
+        train: the train split.
+        validation: the eval split.
+        candidates: of train.
+        folder: where to.
+        recall: gives Recall@100 on the eval split, for early stopping on it.
+
+    Raises:
+        RunFailure: the loss isn't a finite number.
+    """
+    params = spec.params
+    rows = len(train.product)
+    steps = math.ceil(rows / params.batch_size)
+    sample = next(iter(_batches(train, candidates, params.batch_size, shuffle_seed=params.seed)))
+    model.compute_loss(sample)  # makes all weights, so that every part has some
+    recorder = EpochRecorder(
+        folder,
+        model.parts,
+        rows=rows,
+        steps_per_epoch=steps,
+        epochs=params.epochs,
+        gradients=lambda: model.gradients(sample),
+    )
+    callbacks: list[tf.keras.callbacks.Callback] = [recorder]
+    if params.early_stopping is not None:
+        on_recall = params.early_stopping.monitor == "primary" and model.retrieves
+        stopping = _KeepBest(params.early_stopping, recall if on_recall else None, model.retrieves)
+        callbacks = [stopping, recorder]
+    model.compile(
+        optimizer(
+            spec.model.optimizer,
+            params.learning_rate,
+            batch_size=params.batch_size,
+            row_wise=spec.model.row_wise,
+        )
+    )
+    _log.info("training on %d rows in %d steps an epoch", rows, steps)
+    model.fit(
+        _batches(train, candidates, params.batch_size, shuffle_seed=params.seed),
+        validation_data=_batches(validation, candidates, params.batch_size),
+        epochs=params.epochs,
+        callbacks=callbacks,
+        verbose=0,
+    )
+    return recorder
+
+
+class _KeepBest(tf.keras.callbacks.EarlyStopping):
+    """Early stopping that keeps the best epoch's weights even where it didn't have to stop."""
+
+    def __init__(
+        self, settings: EarlyStopping, recall: Callable[[], float] | None, retrieves: bool
+    ) -> None:
+        monitor, mode = "val_loss", "min"
+        if settings.monitor == "primary":
+            monitor, mode = ("val_recall_at_100", "max") if retrieves else ("val_rmse", "min")
+        super().__init__(monitor, patience=settings.patience, mode=mode, restore_best_weights=True)
+        self._recall = recall
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Measure what is watched, and compare."""
+        if self._recall is not None and isinstance(logs, dict):
+            logs[self.monitor] = self._recall()
+        super().on_epoch_end(epoch, logs)
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Take the best epoch's weights."""
+        if self.stopped_epoch:
+            _log.info("ended early; the weights are those of epoch %d", self.best_epoch + 1)
+        if self.best_weights is not None:
+            self.model.set_weights(self.best_weights)
+
+
+def chance_loss(spec: ExperimentSpec, rows: int) -> float | None:
+    """Return the loss of a retrieval model that can't tell anything apart, given train's rows."""
+    settings = spec.model.retrieval
+    if spec.model.type != "retrieval":
+        return None
+    width = min(spec.params.batch_size, rows, settings.softmax_group or rows)
+    if settings.hard_negatives is not None:
+        width = min(width, 1 + settings.hard_negatives)
+    return math.log(width)
+
+
+def _batches(
+    examples: Examples, candidates: Candidates, batch_size: int, *, shuffle_seed: int | None = None
+) -> tf.data.Dataset:
+    """Return `Batch`es, the last one smaller; shuffled anew in every epoch when there is a seed."""
+    rows = len(examples.product)
+    columns = Batch(
+        query=examples.query,
+        candidate=examples.candidate,
+        probability=candidates.probability_of(examples.product),
+        product=pd.factorize(examples.product)[0].astype(np.int32),
+        label=np.full(rows, np.nan, np.float32) if examples.label is None else examples.label,
+    )
+    everything = tf.nest.map_structure(tf.constant, columns)
+    order = tf.data.Dataset.range(rows)
+    if shuffle_seed is not None:
+        order = order.shuffle(rows, seed=shuffle_seed)
+
+    def gather(indices: tf.Tensor) -> Batch:
+        return tf.nest.map_structure(lambda column: tf.gather(column, indices), everything)
+
+    return order.batch(batch_size).map(gather).prefetch(2)

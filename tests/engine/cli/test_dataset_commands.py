@@ -1,0 +1,66 @@
+"""`datasets summary|sql`."""
+
+import sqlite3
+from contextlib import closing
+
+import duckdb
+import sqlglot
+
+from tests.engine.cli.command import Command
+
+
+def test_a_summary_is_a_table_and_one_json_object(empty: Command):
+    shown = empty("datasets", "summary", "ratings")
+    assert shown.code == 0, shown.err
+    assert "Rows" in shown.out
+    assert "300" in shown.out
+    assert "rating" in shown.out
+    found = empty("datasets", "summary", "ratings", "--json").json
+    assert found["rows"] == 300
+    columns = {column["name"]: column for column in found["columns"]}
+    assert columns["rating"]["minimum"] < columns["rating"]["mean"] < columns["rating"]["maximum"]
+    assert sum(top["rows"] for top in columns["user"]["top"]) <= 300
+
+
+def test_the_sql_runs_and_bigquerys_says_what_is_missing(empty: Command):
+    shown = empty("datasets", "sql", "ratings")
+    with duckdb.connect() as connection:
+        assert len(connection.execute(shown.out).fetchall()) == 300
+        split = [
+            len(
+                connection.execute(empty("datasets", "sql", "ratings", "--split", s).out).fetchall()
+            )
+            for s in ("train", "eval", "test")
+        ]
+    assert sum(split) == 300
+    cloud = empty("datasets", "sql", "ratings", "--dialect", "bigquery")
+    sqlglot.parse_one(cloud.out, dialect="bigquery")
+    assert "`PROJECT`.`DATASET`.`ratings`" in cloud.out
+    assert "PROJECT and DATASET are placeholders" in cloud.err
+    found = empty("datasets", "sql", "ratings", "--dialect", "bigquery", "--json").json
+    assert (found["dialect"], found["split"]) == ("bigquery", None)
+    assert found["sql"] in cloud.out
+
+
+def test_a_bigquery_source_gives_the_tables_their_names(empty: Command):
+    definitions = empty.folder / "definitions" / "datasets.toml"
+    source = '\n[datasets.ratings.bigquery]\nproject = "p-1"\ndataset = "shop"\n'
+    definitions.write_text(definitions.read_text() + source)
+    cloud = empty("datasets", "sql", "ratings", "--dialect", "bigquery")
+    assert "FROM `p-1`.`shop`.`ratings`" in cloud.out
+    assert cloud.err == ""
+
+
+def test_what_is_wrong_is_told_with_file_line_and_key(empty: Command):
+    missing = empty("datasets", "summary", "rating")
+    assert (missing.code, missing.out) == (2, "")
+    assert 'Did you mean "ratings"?' in missing.err
+    definitions = empty.folder / "definitions" / "datasets.toml"
+    with closing(sqlite3.connect(empty.folder / "shop.db")) as connection:
+        connection.execute("CREATE TABLE orders (x)")
+    definitions.write_text(definitions.read_text().replace("ratings.csv", "shop.db::order"))
+    told = empty("datasets", "sql", "ratings")
+    assert told.code == 2
+    assert "definitions/datasets.toml:" in told.err
+    assert "datasets.ratings.tables.ratings:" in told.err
+    assert 'Did you mean "orders"?' in told.err

@@ -1,0 +1,115 @@
+"""Statistics and histograms through the engine: where they are, and where they aren't (yet)."""
+
+import pytest
+
+from engine.errors import InvalidInput, NotAllowed, NotFound
+from engine.insights import InsightService
+from engine.spec.run_folder import (
+    HISTOGRAMS,
+    SCHEMA_FILE,
+    STATISTICS_FILES,
+    Histogram,
+    Histograms,
+    TowerHistograms,
+)
+from engine.store import experiments
+from tests.engine.sample_plans import REQUEST
+from tests.engine.sample_statistics import SCHEMA, statistics_file
+from tests.engine.scripted_backend import ended, failure
+
+ONE = Histogram(edges=(-1, 0, 1), counts=((1, 2), (3, 4)))
+HISTOGRAMS_OF_TWO = Histograms(
+    epochs=(0, 1),
+    towers={"query": TowerHistograms(weights=ONE, gradients=ONE, layers={"output": ONE})},
+)
+
+
+@pytest.fixture
+def insights(database, backend):
+    return InsightService(database, {"local": backend})
+
+
+@pytest.fixture
+def experiment(service, scheduler, backend, database):
+    """Make an experiment that is where a test wants it; return its number and uid."""
+
+    def create(status=None):
+        number = service.create_quick_test(REQUEST)
+        with database.read() as session:
+            uid = experiments.track(session, number).uid
+        if status is not None:
+            backend.poll_seconds = 0.0
+            scheduler.tick()
+            backend.put(uid, status)
+            scheduler.tick()
+        return number, uid
+
+    return create
+
+
+def test_statistics_are_those_of_the_splits_that_were_measured(insights, backend, experiment):
+    number, uid = experiment()
+    backend.files = {
+        (uid, STATISTICS_FILES["train"]): statistics_file(),
+        (uid, STATISTICS_FILES["test"]): statistics_file(),
+        (uid, SCHEMA_FILE): SCHEMA,
+    }
+    found = insights.statistics(number)
+    assert list(found.splits) == ["train", "test"]
+    assert found.splits["train"].rows == 100
+    assert [feature.name for feature in found.schema_features] == ["department", "price", "at"]
+    del backend.files[uid, SCHEMA_FILE]
+    assert insights.statistics(number).schema_features == ()
+
+
+def test_histograms_are_those_of_the_run(insights, backend, experiment):
+    number, uid = experiment()
+    backend.files[uid, HISTOGRAMS] = HISTOGRAMS_OF_TWO.model_dump_json().encode()
+    assert insights.histograms(number) == HISTOGRAMS_OF_TWO
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "sentence"),
+    [
+        (None, NotAllowed, "has no {} yet: they come when {} has ended."),
+        (ended("completed"), NotFound, "has no {}: its files were removed"),
+        (ended("failed", error=failure()), NotFound, "has no {}: it failed before {} ended."),
+        (ended("cancelled"), NotFound, "has no {}: it was cancelled before {} ended."),
+    ],
+)
+def test_an_experiment_without_them_says_why(insights, experiment, status, error, sentence):
+    number, _ = experiment(status)
+    for what, component in (("statistics", "Stats"), ("histograms", "Train")):
+        with pytest.raises(error) as refused:
+            getattr(insights, what)(number)
+        expected = f"Experiment #{number} {sentence.format(what, component)}"
+        assert refused.value.message.startswith(expected)
+        assert "towerlab" in refused.value.hint
+
+
+def test_an_experiment_that_is_not_there_is_told(insights):
+    for read in (insights.statistics, insights.histograms):
+        with pytest.raises(NotFound, match="There is no experiment #7"):
+            read(7)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b'{"epochs": [], "towers": {}}',
+        b'{"epochs": [0], "towers": {"third": {}}}',
+        HISTOGRAMS_OF_TWO.model_dump_json().encode()[:-5],
+        HISTOGRAMS_OF_TWO.model_dump_json().replace("[0,1]", "[0]").encode(),
+        HISTOGRAMS_OF_TWO.model_dump_json().replace("[3,4]", "[3]").encode(),
+        HISTOGRAMS_OF_TWO.model_dump_json().replace("[3,4]", "[3,-4]").encode(),
+        HISTOGRAMS_OF_TWO.model_dump_json().replace("[-1.0,0.0,1.0]", "[0,0,0]").encode(),
+        HISTOGRAMS_OF_TWO.model_dump_json().replace("1.0", "NaN").encode(),
+    ],
+)
+def test_damaged_histograms_are_told_in_a_sentence(insights, backend, experiment, content):
+    number, uid = experiment()
+    backend.files[uid, HISTOGRAMS] = content
+    with pytest.raises(InvalidInput, match=f"histograms of experiment #{number} can't be read"):
+        insights.histograms(number)
