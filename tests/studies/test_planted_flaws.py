@@ -16,7 +16,14 @@ WITH_HISTORY = FeatureConfig(
     dataset="d",
     buyer=(
         Feature(column="user", **_ID),
-        Feature(column="bought", data_type="history", transforms=("average",), dim=8),
+        Feature(
+            column="bought",
+            data_type="history",
+            transforms=("average",),
+            dim=8,
+            max_length=50,
+            vocabulary="item",
+        ),
     ),
     product=(Feature(column="item", **_ID),),
 )
