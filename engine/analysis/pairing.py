@@ -1,6 +1,6 @@
 """The difference of two runs on the same test rows: paired, with buyers resampled."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from engine.analysis.test_rows import LABEL, PREDICTION, RANK, TestRows
 from engine.metric_names import Standing, lower_is_better, standing
 from engine.spec import Frozen
-from engine.spec.uncertainty import LEVEL, clustered_interval
+from engine.spec.uncertainty import LEVEL, clustered_intervals
 
 Floats = NDArray[np.floating[Any]]
 Outcome = Literal["better", "worse", "no difference"]
@@ -81,12 +81,15 @@ def differences(run: TestRows, baseline: TestRows, *, comparisons: int = 1) -> l
             that all of them hold together at the usual level (Bonferroni).
     """
     level = 1 - (1 - LEVEL) / comparisons
-    found = (
-        _difference(name, measure, run, baseline, level)
-        for name, measure in _MEASURES.items()
-        if _has(name, run) and _has(name, baseline)
-    )
-    return [difference for difference in found if difference is not None]
+    both = [name for name in _MEASURES if _has(name, run) and _has(name, baseline)]
+    ranked = [name for name in both if not lower_is_better(name)]
+    errors = [name for name in both if lower_is_better(name)]
+    if errors and not np.array_equal(run.measured[LABEL], baseline.measured[LABEL], equal_nan=True):
+        errors = []  # errors of different targets are in different units
+    return [
+        *_differences(ranked, run, baseline, level),
+        *_differences(errors, run, baseline, level),
+    ]
 
 
 def _has(metric: str, rows: TestRows) -> bool:
@@ -94,29 +97,42 @@ def _has(metric: str, rows: TestRows) -> bool:
     return all(name in rows.measured for name in wanted)
 
 
-def _difference(
-    name: str, measure: _Measure, run: TestRows, baseline: TestRows, level: float
-) -> Difference | None:
-    """Return one metric's difference; None where no row has it in both runs."""
-    values = np.stack([measure.of_rows(run), measure.of_rows(baseline)], axis=1)
+def _differences(
+    names: Sequence[str], run: TestRows, baseline: TestRows, level: float
+) -> list[Difference]:
+    """Return the differences of metrics of the same rows; none where no row has them in both."""
+    if not names:
+        return []
+    measures = [_MEASURES[name] for name in names]
+    values = np.stack([m.of_rows(rows) for m in measures for rows in (run, baseline)], axis=1)
     known = np.isfinite(values).all(axis=1)  # rows without a target have no error
     if not known.any():
-        return None
-    bounds = clustered_interval(
+        return []
+    found = clustered_intervals(
         values[known],
         run.buyer[known],
         seed=_SEED,
-        statistic=_difference_of_roots if measure.root else _difference_of_means,
+        statistics=[_statistic(i, root=m.root) for i, m in enumerate(measures)],
         level=level,
     )
-    return Difference(
-        metric=name,
-        value=bounds.value,
-        low=bounds.low,
-        high=bounds.high,
-        level=level,
-        outcome=_OUTCOMES[standing(name, bounds.low, bounds.high)],
-    )
+    return [
+        Difference(
+            metric=name,
+            value=bounds.value,
+            low=bounds.low,
+            high=bounds.high,
+            level=level,
+            outcome=_OUTCOMES[standing(name, bounds.low, bounds.high)],
+        )
+        for name, bounds in zip(names, found, strict=True)
+    ]
+
+
+def _statistic(index: int, *, root: bool) -> Callable[[Floats], Floats]:
+    """Return the difference of a measure's two columns, run and baseline."""
+    own = slice(2 * index, 2 * index + 2)
+    difference = _difference_of_roots if root else _difference_of_means
+    return lambda means: difference(means[..., own])
 
 
 def _difference_of_means(means: Floats) -> Floats:

@@ -88,4 +88,6 @@ def _ids(table: "pa.Table", name: str) -> NDArray[Any]:
         raise InvalidInput(f"Some test rows have no {name}.")
     if name == "row_key":
         return column.cast(pa.int64()).to_numpy()
-    return np.asarray([text.encode() for text in column.cast(pa.string()).to_pylist()], np.bytes_)
+    encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
+    distinct = [text.encode() for text in encoded.dictionary.to_pylist()]
+    return np.asarray(distinct, np.bytes_)[encoded.indices.to_numpy()]

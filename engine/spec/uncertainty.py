@@ -47,16 +47,38 @@ def clustered_interval(
             two roots; None takes the first column's mean.
         level: how often such intervals hold the true value.
     """
+    (found,) = clustered_intervals(
+        values, clusters, seed=seed, statistics=[statistic or _first], level=level
+    )
+    return found
+
+
+def clustered_intervals(
+    values: Floats,
+    clusters: Sequence[object] | NDArray[np.generic],
+    *,
+    seed: int,
+    statistics: Sequence[Callable[[Floats], Floats]],
+    level: float = LEVEL,
+) -> list[Bounds]:
+    """Return several statistics of the same draws, which are what takes time.
+
+    Args and intervals are those of `clustered_interval`, one for each of the statistics.
+    """
     columns = np.asarray(values, np.float64).reshape(len(values), -1)
-    of_means = statistic or _first
     _, cluster = np.unique(np.asarray(clusters), return_inverse=True)
     rows = np.bincount(cluster).astype(np.float64)
     sums = [np.bincount(cluster, weights=column) for column in columns.T]
     totals = _resampled(np.stack([*sums, rows], axis=1, dtype=np.float64), seed)
     means = totals[:, :-1] / totals[:, -1:]
     outside = (1 - level) / 2
-    low, high = np.quantile(of_means(means), [outside, 1 - outside])
-    return Bounds(float(of_means(columns.mean(axis=0))), float(low), float(high))
+    own = columns.mean(axis=0)
+
+    def bounds(of_means: Callable[[Floats], Floats]) -> Bounds:
+        low, high = np.quantile(of_means(means), [outside, 1 - outside])
+        return Bounds(float(of_means(own)), float(low), float(high))
+
+    return [bounds(statistic) for statistic in statistics]
 
 
 def _resampled(clusters: Floats, seed: int) -> Floats:

@@ -43,6 +43,14 @@ def test_errors_are_compared_on_rows_that_have_a_target_and_lower_is_better():
     assert set(found) == {"test_rmse", "test_mae"}
 
 
+def test_errors_of_different_targets_are_not_compared():
+    run = rows_file(BUYERS, label=range(8), prediction=range(8), rank=range(8))
+    other = rows_file(BUYERS, label=range(1, 9), prediction=range(8), rank=range(8))
+    found = by_metric(run, other)
+    assert "recall_at_100" in found
+    assert not {"test_rmse", "test_mae"} & set(found)
+
+
 def test_an_outcome_needs_an_interval_without_zero():
     buyers = np.repeat(np.arange(60), 10)
     rng = np.random.default_rng(0)
