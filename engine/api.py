@@ -345,10 +345,15 @@ class Engine:
     def gc(self) -> GarbageReport:
         """Remove run folders and cached outputs that no experiment refers to.
 
+        Copies of databases' tables go where no dataset names the table and no definition is wrong.
+
         Raises:
             NotAllowed: an experiment is running.
         """
-        return collect(self._database, self.workspace)
+        from engine.query.source import unused_copies
+
+        unused = unused_copies(self.definitions(), self.workspace)
+        return collect(self._database, self.workspace, unused)
 
     def definitions(self) -> "Definitions":
         """Return the valid definitions of the workspace and the problems of the others.

@@ -1,4 +1,4 @@
-"""`towerlab gc`: removing run folders and cached outputs that no experiment refers to.
+"""`towerlab gc`: removing run folders, cached outputs and copies of tables that nothing refers to.
 
 Never during a run: one may be about to reuse an output that no finished experiment refers to yet.
 The cache's lock keeps a run from starting meanwhile.
@@ -8,7 +8,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,8 +26,13 @@ RUN_AGE_SECONDS = 600
 """A run folder that is younger is left alone: its experiment may be about to be looked at."""
 
 
-def collect(database: Database, workspace: Workspace) -> GarbageReport:
+def collect(database: Database, workspace: Workspace, unused: Sequence[Path] = ()) -> GarbageReport:
     """Remove what no experiment refers to.
+
+    Args:
+        database: where experiments are.
+        workspace: whose files are looked at.
+        unused: copies of tables that no dataset names; they go unless an experiment waits.
 
     Raises:
         NotAllowed: an experiment is running, or something else uses the cache.
@@ -44,6 +49,7 @@ def collect(database: Database, workspace: Workspace) -> GarbageReport:
         garbage = [
             *_unreferenced_outputs(workspace.cache, referenced),
             *_orphaned_runs(workspace.runs, uids),
+            *(unused if not active else ()),
         ]
         try:
             freed = sum(_remove(folder) for folder in garbage)

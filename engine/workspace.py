@@ -80,6 +80,11 @@ class Workspace:
         """Shared TFX outputs, ExampleGen to Transform, and `metadata.db` (ML Metadata)."""
         return self.state / "cache"
 
+    @property
+    def tables(self) -> Path:
+        """Copies of databases' tables."""
+        return self.state / "tables"
+
     def run_folder(self, uid: str) -> Path:
         """The folder that one local experiment owns."""
         return self.runs / uid

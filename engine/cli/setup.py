@@ -30,7 +30,8 @@ _STANDARD = "retrieval-standard"
 def init(invocation: Invocation, paths: tuple[Path, ...], name: str, **columns: str | None) -> None:
     """Set up a workspace for data files.
 
-    PATH is a Parquet or CSV file, or a folder of them. Guesses which columns are the buyer, the
+    PATH is a Parquet or CSV file, a folder of them, a SQLite or DuckDB database, or one of its
+    tables as shop.db::orders. Guesses which columns are the buyer, the
     product, the time and the revenue, and asks only for what it can't guess. Nothing that exists is
     overwritten.
     """

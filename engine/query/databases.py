@@ -28,6 +28,7 @@ SEPARATOR = "::"
 _SQLITE_MAGIC = b"SQLite format 3\0"
 _DUCKDB_MAGIC = b"DUCK"
 _DUCKDB_MAGIC_AT = 8
+_ENDING = ".parquet"
 LOCK_SECONDS = 5
 
 
@@ -60,10 +61,10 @@ def copy_table(path: Path, table: str, folder: Path) -> Path:
             f"{path} is neither a DuckDB nor a SQLite database.",
             hint=f"Only these have tables: leave {quoted(SEPARATOR + table)} out for other files.",
         )
-    origin = content_hash([str(path), table])
+    origin = origin_of(path, table)
     stats = [(str(file), file.stat()) for file in state_files(path)]
     state = content_hash([[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats])
-    copy = folder / f"{origin}-{state}.parquet"
+    copy = folder / f"{origin}-{state}{_ENDING}"
     if not copy.is_file():
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -73,10 +74,20 @@ def copy_table(path: Path, table: str, folder: Path) -> Path:
                 f"{copy} cannot be written: {os_reason(error)}.",
                 hint="The tables of a database are copied there; check the free space.",
             ) from error
-        for older in folder.glob(f"{origin}-*.parquet"):
+        for older in copies_of(folder, origin):
             if older != copy:
                 older.unlink(missing_ok=True)
     return copy
+
+
+def origin_of(path: Path, table: str) -> str:
+    """Return the hash that the copies of a table bear, whatever the state of its database."""
+    return content_hash([str(path), table])
+
+
+def copies_of(folder: Path, origin: str = "*") -> list[Path]:
+    """Return the copies of one table, or of all."""
+    return sorted(folder.glob(f"{origin}-*{_ENDING}"))
 
 
 def table_names(path: Path) -> list[str]:

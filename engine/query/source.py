@@ -1,6 +1,7 @@
 """The tables behind a dataset, found and inspected."""
 
 import glob
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,17 +11,25 @@ from engine.definitions.misfits import concerning
 from engine.definitions.models import DatasetDefinition
 from engine.definitions.names import listed, quoted
 from engine.errors import InvalidInput
-from engine.query.databases import SEPARATOR, copy_table, is_database, state_files, table_names
+from engine.query.databases import (
+    SEPARATOR,
+    copies_of,
+    copy_table,
+    is_database,
+    origin_of,
+    state_files,
+    table_names,
+)
 from engine.query.tables import SourceTable, inspect_table
 from engine.spec import SourceFile, content_hash
-from engine.workspace import STATE
+from engine.workspace import Workspace
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from engine.definitions import Definitions
+
 _WILDCARDS = frozenset("*?[")
-_COPIES = "tables"
-"""Folder of the state folder with the copies of databases' tables."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +89,23 @@ def _files_of(name: str, pattern: str, root: Path) -> tuple[list[Path], list[Pat
         return found, found
     databases = find_files(name, path, root)
     state = [file for database in databases for file in state_files(database)]
-    copies = root.absolute() / STATE / _COPIES
+    copies = Workspace(root.absolute()).tables
     return [copy_table(database, table, copies) for database in databases], state
+
+
+def unused_copies(definitions: "Definitions", workspace: Workspace) -> list[Path]:
+    """Return the copies of databases' tables that no dataset names; none while one is wrong."""
+    if definitions.problems:
+        return []
+    named: set[str] = set()
+    for dataset in definitions.datasets.values():
+        for name, pattern in dataset.tables.items():
+            path, separator, table = pattern.rpartition(SEPARATOR)
+            if separator:
+                with suppress(InvalidInput):
+                    files = find_files(name, path, workspace.root)
+                    named |= {origin_of(file, table) for file in files}
+    return [c for c in copies_of(workspace.tables) if c.name.partition("-")[0] not in named]
 
 
 def find_files(table: str, pattern: str, root: Path) -> list[Path]:

@@ -11,11 +11,13 @@ from pathlib import Path
 from engine.definitions.misfits import DataMisfit
 from engine.definitions.models import DatasetDefinition, FeatureConfigDefinition
 from engine.errors import InvalidInput
+from engine.query.databases import SEPARATOR
 from engine.scaffold.drafts import Draft, draft
 from engine.scaffold.files import WorkspaceFiles
 from engine.scaffold.inspection import Inspection, SourceTable, slug
 from engine.scaffold.roles import Choose, Role, Roles, find_roles
 from engine.validation import check_data
+from engine.workspace import Workspace
 
 __all__ = ["Choose", "Role", "Roles", "Scaffold", "SourceTable", "scaffold"]
 
@@ -74,7 +76,8 @@ def scaffold(
     """Write settings and definitions for data files.
 
     Args:
-        paths: files and folders, at least one.
+        paths: files, folders, databases and, as `shop.db::orders`, tables of databases; at least
+            one.
         root: folder of the workspace; made when missing.
         given: columns that play a role, by their names in the file.
         name: of the dataset; after the file or folder when empty.
@@ -86,7 +89,7 @@ def scaffold(
             must be named.
     """
     files = WorkspaceFiles(root)
-    with Inspection() as inspection:
+    with Inspection(Workspace(root.absolute()).tables) as inspection:
         tables = inspection.tables(paths, tell)
         primary, roles = find_roles(tables, given or {}, choose)
         dataset_name = name or _dataset_name(paths, tables, primary)
@@ -147,13 +150,18 @@ def _examine(drafted: Draft, root: Path, given: dict[Role, str]) -> _Examined:
 def _dataset_name(
     paths: Sequence[Path], tables: tuple[SourceTable, ...], primary: SourceTable
 ) -> str:
-    """Return the name of the folder that holds all the tables, else that of the interactions."""
-    folder_of_tables = len(paths) == 1 and len(tables) > 1
-    return slug(paths[0].absolute().name) if folder_of_tables else primary.name
+    """Return the name of what holds all the tables, else that of the interactions."""
+    if len(paths) > 1 or len(tables) == 1:
+        return primary.name
+    whole = paths[0].absolute()
+    return slug(whole.name if whole.is_dir() else whole.stem)
 
 
 def _shown_source(source: str, root: Path) -> str:
     """Return the path relative to the workspace where it lies inside, else absolute."""
+    database, separator, table = source.rpartition(SEPARATOR)
+    if separator:
+        return _shown_source(database, root) + separator + table
     folder, file = Path(source).parent, Path(source).name
     if folder.resolve().is_relative_to(root.resolve()):
         return (folder.resolve().relative_to(root.resolve()) / file).as_posix()

@@ -11,14 +11,18 @@ from typing import Any, Self
 
 import sqlglot.expressions as exp
 
+from engine.definitions.names import listed, quoted
 from engine.errors import InvalidInput, NotFound
 from engine.query.connection import open_duckdb, reason_of
+from engine.query.databases import SEPARATOR, copy_table, is_database, table_names
 from engine.query.tables import inspect_table
 from engine.query.types import Kind
 
 _ENDINGS = (".parquet", ".pq", ".csv", ".tsv")
 """What a folder is searched for; `.txt` is more often a readme than data."""
 _COMPRESSED = (".gz", ".zst")
+_MOST_TABLES = 20
+"""A database with more is that of an application: somebody must say which tables count."""
 _LEAST_REPEATED = 5
 """With fewer ids that occur more than once nothing can be said of what an id determines."""
 
@@ -42,11 +46,11 @@ class SourceColumn:
 
 @dataclass(frozen=True)
 class SourceTable:
-    """One table: a file, or the files of a folder that have the same columns.
+    """One table: a file, the files of a folder that have the same columns, or one of a database.
 
     Attributes:
         name: made from the file's or folder's name; letters, digits and underscores.
-        source: absolute path as a glob.
+        source: absolute path as a glob; of a database, with the table's name after "::".
         relation: the SQL that reads it.
     """
 
@@ -86,7 +90,13 @@ class Inspection:
     """Reads data files, with the very reader that runs use; closed by `with`.
 
     Every method raises `InvalidInput` where a file is missing, empty or unreadable.
+
+    Args:
+        copies: folder for the copies of databases' tables.
     """
+
+    def __init__(self, copies: Path) -> None:
+        self._copies = copies
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -100,10 +110,10 @@ class Inspection:
     def tables(
         self, paths: Iterable[Path], tell: Callable[[SourceTable], None]
     ) -> tuple[SourceTable, ...]:
-        """Inspect files and folders, in the order given; names are made unique.
+        """Inspect files, folders and databases, in the order given; names are made unique.
 
         Args:
-            paths: files and folders.
+            paths: files, folders, databases and, as `shop.db::orders`, tables of databases.
             tell: gets each table as soon as it is inspected.
         """
         found: dict[str, SourceTable] = {}
@@ -144,7 +154,7 @@ class Inspection:
 
     def _table(self, name: str, source: str) -> SourceTable:
         """Count the rows, and the distinct values and nulls of every column."""
-        found = inspect_table(self._duckdb, name, _matches(source))
+        found = inspect_table(self._duckdb, name, self._files(source))
         relation = found.relation.sql("duckdb")
         measures = "".join(
             f", count({c}), count(DISTINCT {c}), {_are_times(c) if found.kind(n) == 'text' else 0}"
@@ -169,7 +179,12 @@ class Inspection:
     def _sources(self, path: Path) -> list[tuple[str, str]]:
         """Return the name and glob of every table at a path."""
         if path.is_file():
+            if is_database(path):
+                return self._tables_of(path)
             return [(_stem(path), glob.escape(str(path)))]
+        file, separator, table = str(path).rpartition(SEPARATOR)
+        if separator and Path(file).is_file():
+            return [(table, f"{glob.escape(file)}{SEPARATOR}{table}")]
         if not path.is_dir():
             raise NotFound(f"{path} does not exist.")
         found = [p for p in sorted(path.iterdir()) if p.is_file() and _ending(p)]
@@ -179,6 +194,30 @@ class Inspection:
         if len(found) > 1 and len(endings) == 1 and self._alike(found):
             return [(path.name, f"{glob.escape(str(path))}/*{endings.pop()}")]
         return [(_stem(file), glob.escape(str(file))) for file in found]
+
+    def _tables_of(self, database: Path) -> list[tuple[str, str]]:
+        """Return the name and source of every table of a database that has rows."""
+        tables = table_names(database)
+        if len(tables) > _MOST_TABLES:
+            raise InvalidInput(
+                f"{database} has {len(tables)} tables: {listed(tables)}.",
+                hint=f"Name those to use, as {quoted(f'{database.name}{SEPARATOR}{tables[0]}')}.",
+            )
+        sources = {table: f"{glob.escape(str(database))}{SEPARATOR}{table}" for table in tables}
+        filled = [(table, source) for table, source in sources.items() if self._has_rows(source)]
+        if not filled:
+            raise InvalidInput(f"{database} has no table with rows.")
+        return filled
+
+    def _has_rows(self, source: str) -> bool:
+        relation = inspect_table(self._duckdb, source, self._files(source)).relation
+        return bool(self._row(f"SELECT count(*) FROM {relation.sql('duckdb')}", source)[0])
+
+    def _files(self, source: str) -> list[Path]:
+        """Return the files that a source names; of a table of a database, its copy."""
+        path, separator, table = source.rpartition(SEPARATOR)
+        found = sorted(Path(match) for match in glob.glob(path if separator else source))
+        return [copy_table(file, table, self._copies) for file in found] if separator else found
 
     def _alike(self, found: list[Path]) -> bool:
         """Whether files have the same columns; types may differ, as in a file without decimals."""
@@ -192,10 +231,6 @@ class Inspection:
             return list(self._duckdb.execute(sql).fetchall()[0])
         except (duckdb.Error, UnicodeError) as error:
             raise InvalidInput(f"{source} can't be read: {reason_of(error)}") from error
-
-
-def _matches(source: str) -> list[Path]:
-    return sorted(Path(match) for match in glob.glob(source))
 
 
 def _quoted(name: str) -> str:

@@ -136,6 +136,22 @@ def test_run_folder_that_lives_stays(database, workspace):
     assert orphan.is_dir()
 
 
+def test_unused_copies_of_tables_go_unless_an_experiment_waits(
+    database, workspace, service, backend
+):
+    workspace.tables.mkdir()
+    copy = workspace.tables / "1-2.parquet"
+    copy.write_bytes(b"x" * 5)
+    number = service.create_quick_test(REQUEST)
+    assert collect(database, workspace, [copy]).removed == ()
+    service.submit_quick_test(number)
+    backend.put(backend.submissions[0].uid, ended("completed"))
+    service.poll_experiment_status(number)
+    report = collect(database, workspace, [copy])
+    assert report.removed == ("tables/1-2.parquet",)
+    assert report.freed_bytes == 5
+
+
 def test_links_are_not_followed(database, workspace, tmp_path):
     treasure = tmp_path / "treasure"
     treasure.mkdir()

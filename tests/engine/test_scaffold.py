@@ -1,6 +1,8 @@
 import csv
 import re
+import sqlite3
 import tomllib
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -265,3 +267,50 @@ def test_paths_are_written_without_detours(tmp_path: Path, root: Path) -> None:
     scaffold([tmp_path / "side" / ".." / "ratings.csv"], root)
     expected = {"ratings": str(tmp_path / "ratings.csv")}
     assert definitions(root, "datasets")["ratings"]["tables"] == expected
+
+
+def write_shop(path: Path, *, extra: int = 0) -> Path:
+    rows = [(f"u{i % 20}", f"p{i % 33}", i * 86_400) for i in range(400)]
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE orders (user_id TEXT, item_id TEXT, at INTEGER)")
+        connection.executemany("INSERT INTO orders VALUES (?, ?, ?)", rows)
+        connection.execute("CREATE TABLE items (item_id TEXT, color TEXT)")
+        connection.executemany(
+            "INSERT INTO items VALUES (?, ?)", [(f"p{i}", f"c{i % 4}") for i in range(33)]
+        )
+        connection.execute("CREATE TABLE empty (item_id TEXT)")
+        for number in range(extra):
+            connection.execute(f"CREATE TABLE t{number} (x)")
+        connection.commit()
+    return path
+
+
+def test_the_tables_of_a_database_are_joined_like_the_files_of_a_folder(tmp_path: Path) -> None:
+    made = scaffold([write_shop(tmp_path / "shop.db")], tmp_path)
+    assert made.dataset.name == "shop"
+    assert made.dataset.tables == {"orders": "shop.db::orders", "items": "shop.db::items"}
+    assert made.dataset.primary == "orders"
+    assert made.joins == {"items": "item_id"}
+    assert made.refusal == ""
+
+
+def test_one_table_of_a_database_outside_the_workspace(tmp_path: Path, root: Path) -> None:
+    database = write_shop(tmp_path / "shop [1].db")
+    made = scaffold([Path(f"{database}::orders")], root)
+    assert made.dataset.name == "orders"
+    assert made.refusal == ""
+
+
+def test_a_table_that_a_database_lacks_is_told(tmp_path: Path) -> None:
+    database = write_shop(tmp_path / "shop.db")
+    with pytest.raises(InvalidInput, match='has no table "order"') as told:
+        scaffold([Path(f"{database}::order")], tmp_path)
+    assert '"orders"' in told.value.hint
+    assert not (tmp_path / "config.toml").exists()
+
+
+def test_of_a_database_with_many_tables_some_must_be_named(tmp_path: Path) -> None:
+    database = write_shop(tmp_path / "app.db", extra=18)
+    with pytest.raises(InvalidInput, match=r"has 21 tables: .*orders") as told:
+        scaffold([database], tmp_path)
+    assert "app.db::" in told.value.hint

@@ -2,15 +2,21 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from pyarrow import parquet
 
+from engine.definitions import Definitions
+from engine.definitions.snapshot import Problem
 from engine.errors import InvalidInput
 from engine.query.examples import Selection, example_queries
+from engine.query.source import unused_copies
 from engine.spec import Split
+from engine.workspace import Workspace
 from tests.engine.query.local_data import dataset, prepared, read_rows
 
 MIXED = [
@@ -129,3 +135,15 @@ def test_a_locked_database_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         told = refusal(tmp_path, "shop.db::my orders")
     assert "cannot be read: database is locked" in told
     assert "Another program is writing to it" in told
+
+
+def test_copies_that_no_dataset_names_are_unused_unless_a_definition_is_wrong(tmp_path: Path):
+    make_sqlite(tmp_path / "shop.db")
+    for table in ("my orders", "cheap"):
+        read_rows(tmp_path, from_sqlite(table), None, ("user",))
+    workspace = Workspace(tmp_path)
+    named = Definitions(datasets={"d": from_sqlite("cheap")})
+    (unused,) = unused_copies(named, workspace)
+    assert parquet.read_table(unused).num_rows == len(MIXED)
+    wrong = Problem(file="datasets.toml", line=1, key="datasets.e", reason="is wrong")
+    assert unused_copies(replace(named, problems=(wrong,)), workspace) == []
