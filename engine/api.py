@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from engine.previews import FeaturesPreview, ModelPreview
     from engine.query.summary import DatasetSummary
     from engine.query.types import Dialect
-    from engine.spec import SplitName
+    from engine.spec import Split, SplitName
 
 _log = logging.getLogger(__name__)
 
@@ -417,26 +417,37 @@ class Engine:
             return summarize(definitions.dataset(name), root=self.workspace.root)
 
     def dataset_sql(
-        self, name: str, *, dialect: "Dialect" = "duckdb", split: "SplitName | None" = None
+        self,
+        name: str,
+        *,
+        dialect: "Dialect" = "duckdb",
+        part: "SplitName | None" = None,
+        split: "Split | None" = None,
     ) -> str:
-        """Return the SQL of a dataset's filtered rows, or of one of its splits.
+        """Return the SQL of a dataset's filtered rows, or of one part of their split.
 
         Args:
             name: of the dataset.
             dialect: "duckdb", or "bigquery" with the types of the local files.
-            split: of the random split of all rows; the filtered rows when None.
+            part: of the split, of all rows; the filtered rows when None.
+            split: how they are split; at random when None.
 
         Raises:
             NotFound: a name that isn't defined.
-            InvalidInput: the definition or the data is wrong.
+            InvalidInput: the definition, the split or the data is wrong.
         """
         from engine.definitions.misfits import placed
+        from engine.parameters import check_split
         from engine.query.statement import dataset_sql
+        from engine.spec import Split
 
+        split = split or Split()
+        check_split(split)
         definitions = self.definitions()
         with placed(definitions):
             dataset = definitions.dataset(name)
-            return dataset_sql(dataset, root=self.workspace.root, dialect=dialect, split=split)
+            root = self.workspace.root
+            return dataset_sql(dataset, root=root, dialect=dialect, part=part, split=split)
 
     def worker_status(self) -> WorkerStatus:
         """Return who looks after the experiments."""

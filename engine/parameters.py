@@ -58,26 +58,31 @@ def check_request(request: "QuickTestRequest") -> None:
         raise InvalidInput(
             f"The learning rate must be from {LEAST_LEARNING_RATE:g} to 1, not {rate:g}."
         )
-    _check_days(request)
+    check_split(split_of(request))
 
 
-def _check_days(request: "QuickTestRequest") -> None:
+def check_split(split: Split) -> None:
+    """Check that a split has the days that its kind needs, and no others.
+
+    Raises:
+        InvalidInput: it lacks some, or has some too many.
+    """
     strict = {
-        "train days": request.train_days,
-        "val days": request.val_days,
-        "test days": request.test_days,
+        "train days": split.train_days,
+        "val days": split.val_days,
+        "test days": split.test_days,
     }
-    if request.split == "time-holdout":
-        if request.holdout_days is None:
+    if split.kind == "time-holdout":
+        if split.holdout_days is None:
             raise InvalidInput(
                 "The split time-holdout needs holdout days.", hint="Add --holdout-days N."
             )
-    elif request.holdout_days is not None:
+    elif split.holdout_days is not None:
         raise InvalidInput(
-            f"Holdout days don't go with the split {request.split}.",
+            f"Holdout days don't go with the split {split.kind}.",
             hint="Add --split time-holdout.",
         )
-    if request.split == "strict-time":
+    if split.kind == "strict-time":
         missing = [name for name, days in strict.items() if days is None]
         if missing:
             raise InvalidInput(
@@ -86,7 +91,7 @@ def _check_days(request: "QuickTestRequest") -> None:
             )
     elif given := [name for name, days in strict.items() if days is not None]:
         raise InvalidInput(
-            f"{given[0].capitalize()} don't go with the split {request.split}.",
+            f"{given[0].capitalize()} don't go with the split {split.kind}.",
             hint="Add --split strict-time.",
         )
 

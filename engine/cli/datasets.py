@@ -1,10 +1,11 @@
 """Commands that read a dataset's data: `datasets summary|sql`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from engine.cli.group import Invocation, shared_options
+from engine.cli.group import Invocation, shared_options, split_options
+from engine.errors import InvalidInput
 
 if TYPE_CHECKING:
     from engine.query.summary import ColumnSummary, DatasetSummary
@@ -32,7 +33,7 @@ def add_data_commands(group: click.Group) -> None:
         else:
             _print_summary(invocation, found)
 
-    @group.command("sql", help="Print the SQL that reads a dataset, or one split of it.")
+    @group.command("sql", help="Print the SQL that reads a dataset, or one part of its split.")
     @click.argument("name")
     @click.option(
         "--dialect",
@@ -42,25 +43,47 @@ def add_data_commands(group: click.Group) -> None:
         help="Which engine the SQL is written for.",
     )
     @click.option(
-        "--split",
+        "--rows",
+        "part",
         type=click.Choice(["train", "eval", "test"]),
-        help="One split of the random split, seed 0, all rows  [default: the filtered rows]",
+        help="One part of the split, of all rows and seed 0  [default: all filtered rows]",
     )
+    @split_options
     @shared_options
     @click.pass_obj
     def sql(
-        invocation: Invocation, name: str, dialect: "Dialect", split: "SplitName | None"
+        invocation: Invocation,
+        name: str,
+        dialect: "Dialect",
+        part: "SplitName | None",
+        split: 'Literal["random", "time-holdout", "strict-time"]',
+        **days: int | None,
     ) -> None:
         from engine.cli.output import print_json
+        from engine.spec import Split
         from engine.text import safe_block
 
+        chosen = Split(kind=split, **days)
+        if part is None and chosen != Split():
+            raise InvalidInput(
+                "All filtered rows are the same rows whatever the split.",
+                hint="Add --rows train, --rows eval or --rows test.",
+            )
         with invocation.engine() as engine:
-            found = engine.dataset_sql(name, dialect=dialect, split=split)
+            found = engine.dataset_sql(name, dialect=dialect, part=part, split=chosen)
             placeholders = (
                 dialect == "bigquery" and engine.definitions().dataset(name).bigquery is None
             )
         if invocation.as_json:
-            print_json({"name": name, "dialect": dialect, "split": split, "sql": found})
+            print_json(
+                {
+                    "name": name,
+                    "dialect": dialect,
+                    "rows": part,
+                    "split": chosen.model_dump(mode="json", exclude_none=True),
+                    "sql": found,
+                }
+            )
         else:
             click.echo(safe_block(found))
         if placeholders:

@@ -168,6 +168,13 @@ def shared_options(function: _Function) -> _Function:
     return function
 
 
+def split_options(function: _Function) -> _Function:
+    """Let a command take `--split` and the days that go with each kind of split."""
+    for option in reversed(_SPLIT):
+        function = option(function)
+    return function
+
+
 def _remember_folder(context: click.Context, _: click.Parameter, value: Path | None) -> None:
     if value is not None:
         context.ensure_object(Invocation).folder = value
@@ -192,6 +199,21 @@ _JSON = click.option(
     callback=_remember_json,
     expose_value=False,
     help="Print one JSON document on stdout.",
+)
+
+
+_DAYS = click.IntRange(min=1)
+_SPLIT = (
+    click.option(
+        "--split",
+        type=click.Choice(("random", "time-holdout", "strict-time")),
+        default="random",
+        show_default=True,
+    ),
+    click.option("--holdout-days", type=_DAYS, help="time-holdout: the last days are for test."),
+    click.option("--train-days", type=_DAYS, help="strict-time: days of each part."),
+    click.option("--val-days", type=_DAYS),
+    click.option("--test-days", type=_DAYS),
 )
 
 

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.cli.experiments import number_argument
-from engine.cli.group import Invocation, command, shared_options
+from engine.cli.group import Invocation, command, shared_options, split_options
 from engine.errors import InvalidInput
 
 if TYPE_CHECKING:
     from engine.api import Engine
     from engine.planning import QuickTestRequest
     from engine.snapshots import ExperimentDetail
-
-_days = click.IntRange(min=1)
 
 
 @click.command("run")
@@ -40,16 +38,7 @@ _days = click.IntRange(min=1)
 @click.option(
     "--learning-rate", type=click.FloatRange(0, 1, min_open=True), help="[default: the model's]"
 )
-@click.option(
-    "--split",
-    type=click.Choice(("random", "time-holdout", "strict-time")),
-    default="random",
-    show_default=True,
-)
-@click.option("--holdout-days", type=_days, help="time-holdout: the last days are the test split.")
-@click.option("--train-days", type=_days, help="strict-time: days of each split.")
-@click.option("--val-days", type=_days)
-@click.option("--test-days", type=_days)
+@split_options
 @click.option(
     "--hardware",
     type=click.Choice(("small", "medium", "large")),

@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 
 import duckdb
+import pytest
 import sqlglot
 
 from tests.engine.cli.command import Command
@@ -27,9 +28,7 @@ def test_the_sql_runs_and_bigquerys_says_what_is_missing(empty: Command):
     with duckdb.connect() as connection:
         assert len(connection.execute(shown.out).fetchall()) == 300
         split = [
-            len(
-                connection.execute(empty("datasets", "sql", "ratings", "--split", s).out).fetchall()
-            )
+            len(connection.execute(empty("datasets", "sql", "ratings", "--rows", s).out).fetchall())
             for s in ("train", "eval", "test")
         ]
     assert sum(split) == 300
@@ -38,8 +37,34 @@ def test_the_sql_runs_and_bigquerys_says_what_is_missing(empty: Command):
     assert "`PROJECT`.`DATASET`.`ratings`" in cloud.out
     assert "PROJECT and DATASET are placeholders" in cloud.err
     found = empty("datasets", "sql", "ratings", "--dialect", "bigquery", "--json").json
-    assert (found["dialect"], found["split"]) == ("bigquery", None)
+    assert (found["dialect"], found["rows"]) == ("bigquery", None)
     assert found["sql"] in cloud.out
+
+
+@pytest.mark.parametrize(
+    "split",
+    [
+        ("time-holdout", "--holdout-days", "3"),
+        ("strict-time", "--train-days", "6", "--val-days", "2", "--test-days", "2"),
+    ],
+)
+def test_the_sql_of_a_split_by_time_holds_the_days_it_names(empty: Command, split: tuple[str, ...]):
+    times: dict[str, list[int]] = {}
+    with duckdb.connect() as connection:
+        for part in ("train", "test"):
+            sql = empty("datasets", "sql", "ratings", "--rows", part, "--split", *split).out
+            rows = connection.execute(f'SELECT "at" FROM ({sql})').fetchall()
+            times[part] = [at for (at,) in rows]
+    day = 86_400_000_000
+    assert max(times["train"]) <= min(times["test"])
+    assert max(times["test"]) - min(times["test"]) <= int(split[-1]) * day
+
+
+def test_a_split_without_its_part_or_its_days_is_refused(empty: Command):
+    lacking = empty("datasets", "sql", "ratings", "--rows", "test", "--split", "time-holdout")
+    assert (lacking.code, "--holdout-days N" in lacking.err) == (2, True)
+    all_rows = empty("datasets", "sql", "ratings", "--split", "time-holdout", "--holdout-days", "3")
+    assert (all_rows.code, "--rows train" in all_rows.err) == (2, True)
 
 
 def test_a_bigquery_source_gives_the_tables_their_names(empty: Command):

@@ -184,7 +184,7 @@ def test_seconds_with_a_fraction_are_rounded_alike(tmp_path: Path):
 
 
 def test_where_the_engines_differ_the_sql_says_what_is_meant(root: Path):
-    sql = dataset_sql(definition(), root=root, dialect="bigquery", split="train")
+    sql = dataset_sql(definition(), root=root, dialect="bigquery", part="train")
     parsed = sqlglot.parse_one(sql, dialect="bigquery")
     assert "MD5(" not in sql.replace("TO_HEX(MD5(", "")
     assert all(isinstance(cast.to, exp.DataType) for cast in parsed.find_all(exp.Cast))
@@ -207,5 +207,5 @@ def test_tables_have_the_names_that_the_dataset_gives_them(root: Path):
         named = definition(bigquery={**source, "tables": {"t": table}})
         assert f"FROM {told} AS `t`" in dataset_sql(named, root=root, dialect="bigquery")
     with duckdb.connect() as connection:
-        shown = dataset_sql(definition(), root=root, split="test")
+        shown = dataset_sql(definition(), root=root, part="test")
         assert connection.execute(shown).fetchall()
