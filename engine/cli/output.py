@@ -5,9 +5,10 @@ Colour never carries meaning alone; foreign text arrives here raw and leaves saf
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TextIO
+from typing import TextIO, cast
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -30,6 +31,7 @@ _STYLES = {
     "deleting": "yellow",
     "warning": "yellow",
 }
+_PADDING = re.compile(r" +$", re.MULTILINE)
 _UNBOUNDED = 10_000
 """Columns of what isn't a terminal: nothing is cut there."""
 
@@ -38,12 +40,26 @@ def console(stream: TextIO) -> Console:
     """Return a console that prints literally: no markup, no emoji codes, no highlighting."""
     plain = not stream.isatty() and "COLUMNS" not in os.environ
     return Console(
-        file=stream,
+        file=cast(TextIO, _WithoutPadding(stream)) if plain else stream,
         markup=False,
         highlight=False,
         emoji=False,
         width=_UNBOUNDED if plain else None,
     )
+
+
+class _WithoutPadding:
+    """A stream that drops the spaces with which tables fill their lines."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write whole lines without the spaces at their ends."""
+        return self._stream.write(_PADDING.sub("", text))
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
 
 
 def print_json(value: object) -> None:

@@ -16,7 +16,7 @@ from engine.definitions.models import (
     RatingDefinition,
     Roles,
 )
-from engine.definitions.names import listed, quoted, suggestion
+from engine.definitions.names import quoted, suggestion
 from engine.definitions.positions import Path
 from engine.spec import BatchNorm, Dense, Dropout, LayerNorm, RetrievalSettings, Target
 
@@ -136,4 +136,4 @@ def _reason(
 
 def _suggested(key: str, known: list[str]) -> str:
     found = suggestion(key, known)
-    return found if found.startswith("Did") else f"The keys are {listed(known)}."
+    return found if found.startswith("Did") else f"The keys are {', '.join(known)}."

@@ -214,7 +214,7 @@ def _why_not(attribute: _Attribute) -> str:
     """Return why a column is no feature; empty when it is one."""
     column = attribute.column
     if column.distinct < 2:
-        return "it has a single value"
+        return "it has a single value" if column.distinct else "it is empty"
     if attribute.side is None:
         return "it changes from row to row"
     if column.kind == "time":

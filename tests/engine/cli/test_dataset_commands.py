@@ -89,3 +89,11 @@ def test_what_is_wrong_is_told_with_file_line_and_key(empty: Command):
     assert "definitions/datasets.toml:" in told.err
     assert "datasets.ratings.tables.ratings:" in told.err
     assert 'Did you mean "orders"?' in told.err
+
+
+def test_what_is_piped_has_no_spaces_at_the_ends_of_its_lines(empty: Command):
+    assert not [
+        line
+        for line in empty("datasets", "summary", "ratings").out.splitlines()
+        if line.endswith(" ")
+    ]
