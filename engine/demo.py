@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 DEFAULT_FOLDER = "towerlab-demo"
 DATASET = "grocery"
-MODEL_CONFIG = "retrieval-standard"
 _TABLES = ("transactions", "products", "demographics")
 
 
@@ -62,11 +61,11 @@ def prepare_workspace(root: Path, tell: Callable[[SourceTable], None]) -> Scaffo
     return scaffold(files, root, name=DATASET, tell=tell)
 
 
-def request(feature_config: str) -> QuickTestRequest:
+def request(feature_config: str, model_config: str) -> QuickTestRequest:
     """Return the demo's quick test."""
     return QuickTestRequest(
         feature_config=feature_config,
-        model_config_name=MODEL_CONFIG,
+        model_config_name=model_config,
         name="Grocery demo",
         description="A tenth of the households, three epochs",
         tags=("demo",),

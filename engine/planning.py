@@ -5,13 +5,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from engine.definitions.misfits import DataMisfit, placed
+from engine.definitions.misfits import placed
 from engine.definitions.names import listed, quoted
 from engine.errors import InvalidInput
 from engine.spec import (
     ExamplesQuery,
     ExperimentSpec,
-    Feature,
     FeatureConfig,
     Frozen,
     ModelConfig,
@@ -140,7 +139,6 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
         rows = prepared.rows
         check_primaries(dataset, features)
         measurement, resolved_features = measure_features(connection, rows, features)
-        _check_sum(features, resolved_features, resolved_model)
         rating = resolved_model.rating
         target = features.target_column
         if target and rating and rating.loss == "binary_crossentropy":
@@ -164,7 +162,7 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
             fingerprint=prepared.fingerprint,
             files=prepared.files,
         ),
-        features=resolved_features,
+        features=resolved_model.fitted(resolved_features),
         model=resolved_model,
         params=params,
         definition_hashes={
@@ -240,24 +238,6 @@ def _check_target(features: "FeatureConfigDefinition", model: ModelConfig) -> No
             f"{quoted(features.name)} has no target.",
             hint="Choose a feature config with a target, or a retrieval model.",
         )
-
-
-def _check_sum(
-    definition: "FeatureConfigDefinition", features: FeatureConfig, model: ModelConfig
-) -> None:
-    """Refuse embeddings that can't be added up."""
-    if model.combine != "sum":
-        return
-    for tower in ("buyer", "product"):
-        resolved: tuple[Feature, ...] = getattr(features, tower)
-        for i, feature in enumerate(resolved):
-            if feature.dim is not None and feature.dim != model.output_dim:
-                misfit = InvalidInput(
-                    f"Feature {quoted(feature.column)} has {feature.dim} dimensions, but "
-                    f"model config {quoted(model.name)} adds up embeddings of {model.output_dim}.",
-                    hint=f"Set its dim to {model.output_dim}, or choose another model.",
-                )
-                raise DataMisfit(misfit, ("features", definition.name, tower, i, "dim"))
 
 
 def _stale(request: QuickTestRequest, dataset: str, definitions: "Definitions") -> Iterator[str]:

@@ -6,7 +6,8 @@ and the embedding tables with them.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +19,7 @@ from engine.spec import (
     Dense,
     Dropout,
     Feature,
+    FeatureConfig,
     Layer,
     ModelConfig,
     ModelType,
@@ -74,21 +76,40 @@ class TowerFeatures:
         return sum(feature.embedding_parameters for feature in self.features)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FeaturesPreview:
     """A feature config as a run would use it.
 
     Attributes:
         rows: of the dataset, filtered but unsampled.
-        target: the column and what is done with it, in words.
+        config: the features with what the data decides.
+        distinct: number of distinct values by column.
     """
 
     name: str
-    dataset: str
     rows: int
-    buyer: TowerFeatures
-    product: TowerFeatures
-    target: str | None
+    config: FeatureConfig
+    distinct: Mapping[str, int]
+
+    @property
+    def dataset(self) -> str:
+        """Whose features they are."""
+        return self.config.dataset
+
+    @cached_property
+    def buyer(self) -> TowerFeatures:
+        """What goes into the query tower."""
+        return tower_features(self.config.buyer_inputs, self.distinct)
+
+    @cached_property
+    def product(self) -> TowerFeatures:
+        """What goes into the candidate tower."""
+        return tower_features(self.config.product_inputs, self.distinct)
+
+    @property
+    def target(self) -> str | None:
+        """The target's column and what is done with it, in words."""
+        return self.config.target and str(self.config.target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +167,12 @@ class RatingPreview:
 
 @dataclass(frozen=True, slots=True)
 class ModelPreview:
-    """A model config with its presets filled in; `batch_size` is None where the data decides."""
+    """A model config with its presets filled in.
+
+    Attributes:
+        features: as this model takes them; None where they are unknown.
+        batch_size: None where the data decides.
+    """
 
     name: str
     model_type: ModelType
@@ -159,6 +185,7 @@ class ModelPreview:
     batch_size: int | None
     combine: Combine = "mlp"
     rating: RatingPreview | None = None
+    features: FeaturesPreview | None = None
 
     @property
     def parameters(self) -> int | None:
@@ -182,14 +209,7 @@ def preview_features(name: str, definitions: "Definitions", *, root: Path) -> Fe
     from engine.planning import measured_features
 
     resolved, facts = measured_features(name, definitions, root=root)
-    return FeaturesPreview(
-        name=name,
-        dataset=resolved.dataset,
-        rows=facts.rows,
-        buyer=tower_features(resolved.buyer_inputs, facts.distinct),
-        product=tower_features(resolved.product_inputs, facts.distinct),
-        target=resolved.target and str(resolved.target),
-    )
+    return FeaturesPreview(name, facts.rows, resolved, facts.distinct)
 
 
 def preview_model(
@@ -207,6 +227,8 @@ def preview_model(
         InvalidInput: the definition is wrong.
     """
     model = definitions.model_config(name).resolve()
+    if features is not None:
+        features = replace(features, config=model.fitted(features.config))
     buyer, product = (features.buyer, features.product) if features else (None, None)
     return ModelPreview(
         name=name,
@@ -220,6 +242,7 @@ def preview_model(
         batch_size=model.batch_size,
         combine=model.combine,
         rating=rating_preview(model, buyer, product),
+        features=features,
     )
 
 

@@ -56,7 +56,7 @@ def list_experiments(invocation: Invocation, limit: int, page: int, **filters: s
     elif any(filters.values()):
         invocation.err.print("No experiment matches.")
     else:
-        start = "run --feature-config basic --model-config retrieval-standard --wait"
+        start = "run --feature-config basic --model-config retrieval-sum --wait"
         invocation.err.print(
             f"No experiments yet. Start one: {command(start, root)}", soft_wrap=True
         )

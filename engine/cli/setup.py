@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from engine.scaffold import Choose, Role, Scaffold, SourceTable
 
 
-_STANDARD = "retrieval-standard"
-
-
 @click.command("init")
 @click.argument(
     "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
@@ -75,7 +72,7 @@ def demo(invocation: Invocation, plain: bool) -> int:
     remarks = invocation.err if invocation.as_json else invocation.out
     if made.created:
         remarks.print(f"Made the workspace {root}.")
-    request = demonstration.request(made.feature_configs[0].name)
+    request = demonstration.request(made.feature_configs[0].name, made.model_configs[0])
     with Engine(Workspace(root)) as engine:
         seen = demonstration.earlier_experiment(engine, request)
         if seen is None:
@@ -225,5 +222,5 @@ def _as_json(made: "Scaffold") -> dict[str, object]:
 
 
 def _next_command(made: "Scaffold") -> str:
-    config = made.feature_configs[0].name
-    return command(f"run --feature-config {config} --model-config {_STANDARD} --wait", made.root)
+    config, model = made.feature_configs[0].name, made.model_configs[0]
+    return command(f"run --feature-config {config} --model-config {model} --wait", made.root)

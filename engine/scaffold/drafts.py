@@ -1,4 +1,4 @@
-"""First definitions for inspected tables: a dataset, feature configs and one model config a preset.
+"""First definitions for inspected tables: a dataset, feature configs and model configs.
 
 A column becomes a feature of the tower whose id determines it: of the product tower when it comes
 from a table of products, or when (nearly) every product has one value of it. What changes from row
@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 from engine.definitions.models import (
     DatasetDefinition,
@@ -17,19 +17,25 @@ from engine.definitions.models import (
     FeatureDefinition,
     Join,
     ModelConfigDefinition,
+    RatingDefinition,
     Roles,
 )
 from engine.definitions.presets import PRESET_NAMES
 from engine.scaffold import roles as roles_
 from engine.scaffold.inspection import Inspection, SourceColumn, SourceTable, numbered, slug
 from engine.scaffold.roles import words
-from engine.spec import ROW_KEY, ModelType, default_dim
+from engine.spec import ROW_KEY, ModelType, RetrievalSettings, default_dim
 
 Side = Literal["buyer", "product"]
-MODEL_TYPES: tuple[ModelType, ...] = get_args(ModelType)
 
 _DETERMINED = 0.99
 """Share of the ids with a single value from which on a column counts as the id's attribute."""
+_REPEATED = 0.1
+"""Share of the rows that repeat a buyer's product from which on what was bought is bought again."""
+_REPEATING = RetrievalSettings(temperature=0.15, softmax_group=256)
+_UNREPEATED = RetrievalSettings(temperature=0.3, softmax_group=256)
+"""A higher temperature keeps the products that a buyer has had from taking all the first ranks."""
+_DOT_PRODUCT = RatingDefinition(preset="none", embedding_l2=0.1)
 _MOST_VALUES = 5_000
 _MOST_NULLS = 0.9
 
@@ -94,7 +100,7 @@ def draft(
     target = layout.alias(roles.target)
     rated = [basic.model_copy(update={"name": "rated", "target": target})] if target else []
     dataset = _dataset(name, layout, sources)
-    return Draft(dataset, (basic, *rated), tuple(_model_configs()), left_out)
+    return Draft(dataset, (basic, *rated), tuple(_model_configs(inspection, layout)), left_out)
 
 
 class _Joined(NamedTuple):
@@ -249,9 +255,44 @@ def _id_feature(layout: _Layout, side: Side) -> FeatureDefinition:
     return FeatureDefinition(column=alias, primary=True, dim=default_dim(column.distinct))
 
 
-def _model_configs() -> Iterator[ModelConfigDefinition]:
-    for model_type in MODEL_TYPES:
-        for preset in PRESET_NAMES:
-            yield ModelConfigDefinition(
-                name=f"{model_type}-{preset}", type=model_type, preset=preset
-            )
+def _model_configs(inspection: Inspection, layout: _Layout) -> Iterator[ModelConfigDefinition]:
+    """Yield for each type towers that add up their fields, then one with layers for each preset.
+
+    What a first run is best made with comes first; docs/quality.md holds the comparison.
+    """
+    repeated = inspection.repeated_share(layout.primary, layout.roles.buyer, layout.roles.product)
+    retrieval = _REPEATING if repeated >= _REPEATED else _UNREPEATED
+    yield ModelConfigDefinition(
+        name="retrieval-sum",
+        type="retrieval",
+        combine="sum",
+        output_dim=128,
+        row_wise=True,
+        learning_rate=0.02,
+        retrieval=retrieval,
+    )
+    yield from _presets("retrieval")
+    yield ModelConfigDefinition(
+        name="ranking-sum",
+        type="ranking",
+        combine="sum",
+        output_dim=32,
+        learning_rate=0.005,
+        rating=_DOT_PRODUCT,
+    )
+    yield from _presets("ranking")
+    yield ModelConfigDefinition(
+        name="multitask-sum",
+        type="multitask",
+        combine="sum",
+        output_dim=64,
+        learning_rate=0.005,
+        retrieval=retrieval,
+        rating=_DOT_PRODUCT,
+    )
+    yield from _presets("multitask")
+
+
+def _presets(model_type: ModelType) -> Iterator[ModelConfigDefinition]:
+    for preset in PRESET_NAMES:
+        yield ModelConfigDefinition(name=f"{model_type}-{preset}", type=model_type, preset=preset)

@@ -152,6 +152,15 @@ class Inspection:
             for column, share in zip(columns, singles, strict=True)
         }
 
+    def repeated_share(self, table: SourceTable, buyer: str, product: str) -> float:
+        """Return the share of the rows whose buyer has the product in another row already."""
+        rows, pairs = self._row(
+            f"SELECT sum(n), count(*) FROM (SELECT count(*) AS n FROM {table.relation}"
+            f" GROUP BY {_quoted(buyer)}, {_quoted(product)})",
+            table.source,
+        )
+        return 1 - pairs / rows
+
     def _table(self, name: str, source: str) -> SourceTable:
         """Count the rows, and the distinct values and nulls of every column."""
         found = inspect_table(self._duckdb, name, self._files(source))

@@ -247,3 +247,21 @@ class FeatureConfig(Frozen):
     def product_dim(self) -> int:
         """Width of the candidate tower's input."""
         return sum(f.tensor_dim for f in self.product_inputs)
+
+    def at_width(self, width: int) -> "FeatureConfig":
+        """Return the config with all embeddings as wide as each other, so that they add up."""
+
+        def widened(features: tuple[Feature, ...]) -> tuple[Feature, ...]:
+            return tuple(f.model_copy(update={"dim": f.dim and width}) for f in features)
+
+        def crossed(crosses: tuple[Cross, ...]) -> tuple[Cross, ...]:
+            return tuple(c.model_copy(update={"dim": width}) for c in crosses)
+
+        return self.model_copy(
+            update={
+                "buyer": widened(self.buyer),
+                "product": widened(self.product),
+                "buyer_crosses": crossed(self.buyer_crosses),
+                "product_crosses": crossed(self.product_crosses),
+            }
+        )

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from engine.spec.base import Frozen
+from engine.spec.features import FeatureConfig
 
 ModelType = Literal["retrieval", "ranking", "multitask"]
 Combine = Literal["mlp", "sum"]
@@ -125,7 +126,7 @@ class ModelConfig(Frozen):
 
     Attributes:
         combine: `mlp` concatenates a tower's fields and sends them through its layers and a linear
-            output; `sum` adds them up (one that isn't `output_dim` wide through a projection).
+            output; `sum` adds them up, embeddings of `output_dim` and projections of the rest.
         rating: None for retrieval models.
         retrieval_weight: of the retrieval loss in a multitask model.
         ranking_weight: of the rating loss in a multitask model.
@@ -158,6 +159,10 @@ class ModelConfig(Frozen):
         if self.type == "multitask" and not (self.retrieval_weight or self.ranking_weight):
             raise ValueError("retrieval_weight and ranking_weight are both 0")
         return self
+
+    def fitted(self, features: FeatureConfig) -> FeatureConfig:
+        """Return the features as the towers take them: what is added up has one width."""
+        return features.at_width(self.output_dim) if self.combine == "sum" else features
 
     @property
     def retrieves(self) -> bool:

@@ -62,7 +62,10 @@ def test_labels_of_a_binary_loss_lie_between_0_and_1(ratings: Workspace):
     assert "Choose the loss mse or huber" in told.value.hint
 
 
-def test_embeddings_of_unequal_width_cannot_be_added_up(ratings: Workspace):
+def test_what_is_added_up_has_the_width_of_the_sum(ratings: Workspace):
     ratings.define(RATED)
-    with pytest.raises(InvalidInput, match='feature "title" has 4 dimensions'):
-        ratings.plan(feature_config="rated", model_config_name="summed")
+    joined = ratings.plan(feature_config="rated", model_config_name="ranker").features
+    summed = ratings.plan(feature_config="rated", model_config_name="summed")
+    dims = {f.column: f.dim for f in (*summed.features.buyer, *summed.features.product)}
+    assert set(dims.values()) <= {summed.model.output_dim, None}
+    assert [f.dim for f in joined.product] != [f.dim for f in summed.features.product]

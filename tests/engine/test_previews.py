@@ -46,6 +46,11 @@ primary = true
 [[features.lost.product]]
 column = "gone"
 
+[models.summed]
+type = "retrieval"
+combine = "sum"
+output_dim = 12
+
 [models.own]
 type = "retrieval"
 output_dim = 2
@@ -188,3 +193,12 @@ def test_changes_of_definitions_are_told_until_stopped(engine):
     watcher.join(20)
     assert not watcher.is_alive()
     assert changed[-1] == {"own", "second"}
+
+
+def test_a_sum_shows_its_features_as_wide_as_it_adds_them_up(engine):
+    model = engine.preview_model("summed", engine.preview_features("basic"))
+    assert model.features is not None
+    (user,) = model.features.buyer.features
+    assert (user.tensor_dim, user.embedding_parameters) == (12, 12 * (1 + 7 + 1))
+    assert [layer.label for layer in model.buyer.layers] == ["Sum 12"]
+    assert model.buyer.layers[0].parameters == 0

@@ -50,8 +50,19 @@ def test_a_file_of_ratings_becomes_a_workspace(tmp_path: Path, rows: int) -> Non
     assert set(definitions(tmp_path, "models")) == {
         f"{model_type}-{preset}"
         for model_type in ("retrieval", "ranking", "multitask")
-        for preset in ("minimal", "standard", "deep", "asymmetric", "regularized")
+        for preset in ("sum", "minimal", "standard", "deep", "asymmetric", "regularized")
     }
+
+
+@pytest.mark.parametrize(("products", "temperature"), [(5, 0.15), (10_000, 0.3)])
+def test_the_temperature_is_higher_where_nobody_buys_a_product_again(
+    tmp_path: Path, products: int, temperature: float
+) -> None:
+    rows: list[list[object]] = [[f"u{i % 20}", f"p{i % products}", i] for i in range(400)]
+    scaffold([write_csv(tmp_path / "sales.csv", ["user", "item", "at"], rows)], tmp_path)
+    first, *_ = definitions(tmp_path, "models").values()
+    assert first["combine"] == "sum"
+    assert first["retrieval"] == {"temperature": temperature, "softmax_group": 256}
 
 
 def test_files_outside_the_workspace_are_named_by_absolute_path(tmp_path: Path, root: Path) -> None:

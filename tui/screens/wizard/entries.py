@@ -67,7 +67,8 @@ def model_entries(definitions: Definitions, model_type: str) -> list[Entry]:
 def first_choice(definitions: Definitions, newest: tuple[str, str] | None) -> tuple[str, str]:
     """Return feature and model config to begin with: the newest experiment's while they exist.
 
-    Otherwise the first feature config that can be used, and the standard model config.
+    Otherwise the first feature config that can be used, and the first model config whose towers
+    add up their fields, as `init` writes it, or that has the standard preset.
     """
     features, model = newest or ("", "")
     if features not in definitions.features:
@@ -75,8 +76,10 @@ def first_choice(definitions: Definitions, newest: tuple[str, str] | None) -> tu
         usable = [name for name, config in configs if config.dataset in definitions.datasets]
         features = next(iter(usable), "")
     if model not in definitions.models:
-        standard = [name for name, m in definitions.models.items() if m.preset == "standard"]
-        model = next(iter([*standard, *definitions.models]), "")
+        models = definitions.models.items()
+        sums = [name for name, m in models if m.combine == "sum"]
+        standard = [name for name, m in models if m.preset == "standard"]
+        model = next(iter([*sums, *standard, *definitions.models]), "")
     return features, model
 
 

@@ -72,7 +72,9 @@ class MeaningOfWhat(LineBlock):
             yield drawing.title(entry.name, "", width)
             yield drawing.waiting("reading the data …", self.look)
         else:
-            yield from self._tower_lines(answer, width)
+            model = self._model[1]
+            fitted = model.features if isinstance(model, ModelPreview) else None
+            yield from self._tower_lines(fitted or answer, width)
 
     def _tower_lines(self, features: FeaturesPreview, width: int) -> Iterator[Content]:
         yield drawing.title(features.name, f"{features.rows:,} rows", width)
