@@ -172,7 +172,7 @@ def test_mistakes_are_told(engine):
 def test_definitions_may_be_read_from_any_thread(engine, in_threads):
     found = in_threads(engine.definitions, 8)
     assert all(definitions == found[0] for definitions in found)
-    assert set(found[0].models) == {"own"}
+    assert set(found[0].models) == {"own", "summed"}
 
 
 def test_changes_of_definitions_are_told_until_stopped(engine):
@@ -183,7 +183,7 @@ def test_changes_of_definitions_are_told_until_stopped(engine):
         changed.append(set(definitions.models))
         seen.set()
 
-    assert set(engine.definitions().models) == {"own"}
+    assert set(engine.definitions().models) == {"own", "summed"}
     watcher = threading.Thread(target=engine.watch_definitions, args=(stop, on_change))
     watcher.start()
     more = engine.workspace.definitions / "more.toml"
@@ -192,7 +192,7 @@ def test_changes_of_definitions_are_told_until_stopped(engine):
     stop.set()
     watcher.join(20)
     assert not watcher.is_alive()
-    assert changed[-1] == {"own", "second"}
+    assert changed[-1] == {"own", "summed", "second"}
 
 
 def test_a_sum_shows_its_features_as_wide_as_it_adds_them_up(engine):
