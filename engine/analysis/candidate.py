@@ -35,6 +35,11 @@ class Candidate:
         """Retrieval, ranking or multitask."""
         return self.spec.model.type
 
+    @property
+    def primary_metric(self) -> str:
+        """What the model is judged by."""
+        return self.detail.primary_metric
+
     def data_differences(self, other: "Candidate") -> Iterator[str]:
         """Say in what the data of two experiments differ, most important first."""
         mine, theirs = self.detail, other.detail

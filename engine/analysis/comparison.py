@@ -144,7 +144,7 @@ def _pair(
         return refused(
             f"a {run.model_type} and a {other.model_type} model have no metric in common"
         )
-    primary = run.metrics.interval.metric
+    primary = run.primary_metric
     found.sort(key=lambda difference: difference.metric != primary)
     return Pair(
         number=run.number,

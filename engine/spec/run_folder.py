@@ -316,6 +316,8 @@ class TrainingMetrics(Frozen):
     epoch_metrics: dict[str, tuple[float, ...]] = {}
     """What was measured after each epoch besides the losses, as val_rmse."""
     stopped_early: bool = False
+    popularity_prior: bool = False
+    """Whether the scores start from popularity's."""
     chance_loss: float | None = None
     """Loss of a retrieval model that can't tell anything apart: the log of the softmax's width."""
     final_metrics: dict[str, float]
@@ -336,12 +338,20 @@ class TrainingMetrics(Frozen):
     seen_in_train_share: float
     """Share of the test rows whose (buyer, product) pair is in train too."""
     rows_without_target: int = 0
-    """Rows of eval and test that no rating metric counts."""
+    """Test rows that the errors leave out."""
     vocabulary_sizes: dict[str, int]
     vocabularies: dict[str, Vocabulary] = {}
     index: IndexReport | None = None
     available: bool = True
     saved_at: datetime
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """`final_metrics`, and `new_recall_at_100` where there are new products."""
+        new = self.new_products
+        return self.final_metrics | (
+            {"new_recall_at_100": new.metrics["recall_at_100"]} if new else {}
+        )
 
 
 Baseline.model_rebuild()
