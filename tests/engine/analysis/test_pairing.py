@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from engine.analysis.pairing import differences
+from engine.analysis.pairing import differences, measure_together
 from engine.analysis.test_rows import read_test_rows
 from engine.errors import InvalidInput
 from tests.engine.analysis.rows_files import file_of, rows_file
@@ -15,7 +15,8 @@ BUYERS = [0, 0, 1, 1, 2, 2, 3, 3]
 
 
 def by_metric(run, other, **options):
-    found = differences(read_test_rows(run), read_test_rows(other), **options)
+    measured = measure_together([read_test_rows(run), read_test_rows(other)])
+    found = differences(*measured, **options)
     return {difference.metric: difference for difference in found}
 
 
