@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from engine.analysis.test_rows import LABEL, PREDICTION, RANK, TestRows
 from engine.metric_names import Standing, lower_is_better, standing
 from engine.spec import Frozen
-from engine.spec.uncertainty import LEVEL, resampled_means
+from engine.spec.uncertainty import CLAIM_LEVEL, resampled_means
 
 Floats = NDArray[np.floating[Any]]
 Outcome = Literal["better", "worse", "no difference"]
@@ -129,7 +129,7 @@ def differences(run: Measured, baseline: Measured, *, comparisons: int = 1) -> l
         comparisons: how many runs are compared with this baseline. The intervals are widened so
             that all of them hold together at the usual level (Bonferroni).
     """
-    level = 1 - (1 - LEVEL) / comparisons
+    level = 1 - (1 - CLAIM_LEVEL) / comparisons
     outside = (1 - level) / 2
     found: list[Difference] = []
     for name in _MEASURES:

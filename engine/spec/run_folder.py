@@ -261,7 +261,7 @@ class Baseline(Frozen):
     """A reference model's metrics on the same test rows.
 
     `difference` is the model's primary metric minus the baseline's, with the paired bootstrap
-    interval clustered by buyer. Of errors (RMSE, MAE) below 0 is better.
+    interval at the level of `CLAIM_LEVEL`, clustered by buyer. Of errors (RMSE, MAE) below 0 is better.
     """
 
     name: BaselineName

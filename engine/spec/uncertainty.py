@@ -11,17 +11,21 @@ from numpy.typing import NDArray
 
 RESAMPLES = 1_000
 LEVEL = 0.95
+"""Of the interval of a metric."""
+CLAIM_LEVEL = 0.99
+"""Of the interval of a difference, on which it rests whether anything is claimed of it."""
 _DRAWS_AT_ONCE = 1_000_000
 
 Floats = NDArray[np.floating[Any]]
 
 
 class Bounds(NamedTuple):
-    """A value with its interval."""
+    """A value with its interval, and how often such intervals hold the true value."""
 
     value: float
     low: float
     high: float
+    level: float
 
 
 def clustered_interval(
@@ -65,7 +69,7 @@ class Means(NamedTuple):
         """Return a statistic of the columns' means with its percentile interval."""
         outside = (1 - level) / 2
         low, high = np.quantile(statistic(self.drawn), [outside, 1 - outside])
-        return Bounds(float(statistic(self.own)), float(low), float(high))
+        return Bounds(float(statistic(self.own)), float(low), float(high), level)
 
 
 def resampled_means(

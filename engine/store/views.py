@@ -23,6 +23,7 @@ from engine.snapshots import (
 )
 from engine.spec import EarlyStopping, Split
 from engine.spec.run_folder import COMPONENT_NAMES, Interval, Rows, RunError, TrainingMetrics
+from engine.spec.uncertainty import CLAIM_LEVEL
 from engine.states import Status, intent_of
 from engine.store.models import ComponentRow, ExperimentRow
 
@@ -134,7 +135,7 @@ def _difference(row: ExperimentRow) -> Interval | None:
     value, low, high = row.difference, row.difference_low, row.difference_high
     if value is None or low is None or high is None:
         return None
-    return Interval(metric=row.primary_metric, value=value, low=low, high=high)
+    return Interval(metric=row.primary_metric, value=value, low=low, high=high, level=CLAIM_LEVEL)
 
 
 def _components(rows: list[ComponentRow]) -> tuple[ComponentView, ...]:

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from engine.spec.run_folder import Baseline, NewProducts
-from engine.spec.uncertainty import clustered_interval
+from engine.spec.uncertainty import CLAIM_LEVEL, clustered_interval
 from pipelines import metrics
 from pipelines.errors import RunFailure
 from pipelines.evaluation.candidates import Candidates, Interactions, Numbering
@@ -59,7 +59,7 @@ def evaluate_retrieval(
     def reference(
         name: Literal["popularity", "own_history", "item_to_item"], own: Floats
     ) -> Baseline:
-        difference = clustered_interval(hits - _hits(own), clusters, seed=seed)
+        difference = clustered_interval(hits - _hits(own), clusters, seed=seed, level=CLAIM_LEVEL)
         return Baseline(
             name=name,
             metrics=metrics.ranking_metrics(own),

@@ -68,7 +68,7 @@ def test_every_pair_is_compared_those_with_the_baseline_first(laboratory):
         (4, 1),
         (4, 2),
     ]
-    assert [p.primary.level for p in found.pairs] == [pytest.approx(1 - 0.05 / 3)] * 6
+    assert [p.primary.level for p in found.pairs] == [pytest.approx(1 - 0.01 / 3)] * 6
 
 
 def test_other_test_rows_are_no_basis_for_a_claim(laboratory):

@@ -69,7 +69,7 @@ def test_several_comparisons_widen_the_interval():
     other = rows_file(buyers, rank=rng.integers(0, 200, 600))
     alone = by_metric(run, other)["recall_at_100"]
     among = by_metric(run, other, comparisons=3)["recall_at_100"]
-    assert (alone.level, among.level) == (0.95, pytest.approx(1 - 0.05 / 3))
+    assert (alone.level, among.level) == (0.99, pytest.approx(1 - 0.01 / 3))
     assert among.high - among.low > alone.high - alone.low
 
 
