@@ -6,10 +6,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.analysis.test_rows import LABEL, PREDICTION, RANK, TestRows
+from engine.analysis.test_rows import LABEL, PREDICTION, RANK, RANK_TIES, TestRows
 from engine.metric_names import Standing, lower_is_better, standing
 from engine.spec import Frozen
-from engine.spec.uncertainty import CLAIM_LEVEL, resampled_means
+from engine.spec.places import expected_gains, expected_hits
+from engine.spec.run_folder import CLAIM_LEVEL
+from engine.spec.uncertainty import resampled_means
 
 Floats = NDArray[np.floating[Any]]
 Outcome = Literal["better", "worse", "no difference"]
@@ -64,13 +66,19 @@ Measured = dict[str, _Sampled]
 
 
 def _hits(k: int) -> Callable[[TestRows], Floats]:
-    return lambda rows: (rows.measured[RANK] < k).astype(np.float64)  # NaN is a miss
+    return lambda rows: expected_hits(*_place(rows), k)
 
 
 def _gains(rows: TestRows) -> Floats:
-    rank = rows.measured[RANK]
-    gains = 1 / np.log2(2 + np.where(rank < _NDCG_AT, rank, 0))
-    return np.where(rank < _NDCG_AT, gains, 0.0)
+    return expected_gains(*_place(rows), _NDCG_AT)
+
+
+def _place(rows: TestRows) -> tuple[Floats, Floats]:
+    """Return how many candidates are above, and how many are level with the product."""
+    rank, ties = rows.measured[RANK], rows.measured.get(RANK_TIES)
+    if ties is None:  # of an earlier version, to which a tie was a hit as a whole or not at all
+        return np.floor(rank), np.zeros(len(rows))
+    return rank - ties / 2, ties
 
 
 def _errors(rows: TestRows) -> Floats:

@@ -15,7 +15,9 @@
     test_rows.parquet     a row a test row, in the order of the examples: row_key int64,
                           buyer string, product string, seen_in_train bool (the pair is in train);
                           of retrieval and multitask: rank float64 (0-based mid-rank; null: product
-                          unknown), popularity_rank, own_history_rank, item_to_item_rank float64;
+                          unknown), popularity_rank, own_history_rank, item_to_item_rank float64,
+                          each with another column of the same name and "_ties", float64: other
+                          candidates with an equal score;
                           of ranking and multitask: label, prediction, bias_prediction float64
                           (in the target's unit; null: the row has no target)
     statistics/ schema/ vocabularies/   copies of the shared cache's artifacts
@@ -280,6 +282,12 @@ class NewProducts(Frozen):
     popularity: dict[str, float]
 
 
+LEVEL = 0.95
+"""How often intervals of a metric hold the true value."""
+CLAIM_LEVEL = 0.99
+"""How often those of a difference do, on which it rests whether anything is claimed of it."""
+
+
 class Interval(Frozen):
     """A value of a metric with its bootstrap interval, resampling buyers."""
 
@@ -287,7 +295,7 @@ class Interval(Frozen):
     value: float
     low: float
     high: float
-    level: float = 0.95
+    level: float = LEVEL
 
 
 class Rows(Frozen):

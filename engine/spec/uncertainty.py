@@ -9,11 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.spec.run_folder import LEVEL
+
 RESAMPLES = 1_000
-LEVEL = 0.95
-"""Of the interval of a metric."""
-CLAIM_LEVEL = 0.99
-"""Of the interval of a difference, on which it rests whether anything is claimed of it."""
 _DRAWS_AT_ONCE = 1_000_000
 
 Floats = NDArray[np.floating[Any]]

@@ -22,8 +22,14 @@ from engine.snapshots import (
     TowerView,
 )
 from engine.spec import EarlyStopping, Split
-from engine.spec.run_folder import COMPONENT_NAMES, Interval, Rows, RunError, TrainingMetrics
-from engine.spec.uncertainty import CLAIM_LEVEL
+from engine.spec.run_folder import (
+    CLAIM_LEVEL,
+    COMPONENT_NAMES,
+    Interval,
+    Rows,
+    RunError,
+    TrainingMetrics,
+)
 from engine.states import Status, intent_of
 from engine.store.models import ComponentRow, ExperimentRow
 

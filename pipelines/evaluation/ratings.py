@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.spec.run_folder import Baseline, Interval
-from engine.spec.uncertainty import CLAIM_LEVEL, LEVEL, clustered_interval
+from engine.spec.run_folder import CLAIM_LEVEL, LEVEL, Baseline, Interval
+from engine.spec.uncertainty import clustered_interval
 from pipelines import metrics
 from pipelines.errors import RunFailure
 from pipelines.evaluation.candidates import Interactions, Numbering, candidates_of

@@ -8,6 +8,7 @@ hits and gains a share of its misses.
 import numpy as np
 import pytest
 
+from engine.results import verdicts
 from engine.spec import Split
 from tests.engine.analysis.laboratory import Laboratory
 from tests.studies.planted_data import PRODUCTS, measured, split_by_sql, truth_of, uniform_log
@@ -81,3 +82,23 @@ def test_a_true_effect_of_5_percent_is_told_in_95_of_100_seeds(laboratory, tmp_p
 def test_equal_models_are_told_apart_in_no_more_than_5_of_100_seeds(laboratory, tmp_path):
     found = outcomes(laboratory, tmp_path, STUDY, **NO_EFFECT)
     assert found.count("no difference") >= 95
+
+
+def says_that_chance_equals_popularity(root, seed):
+    """Whether a result claims nothing of a model that scores at random where all sell alike."""
+    rng = np.random.default_rng(seed)
+    log = uniform_log(rng, old=4_000, new=2_000, buyers=150)
+    splits = split_by_sql(root, log, BY_TIME, seed=seed)
+    scores = rng.random((len(truth_of(splits)), PRODUCTS), np.float32)
+    metrics, _ = measured(splits, scores, seed=seed)
+    about_popularity = verdicts(metrics, completed=True)[0]
+    return "is not distinguishable from popularity's" in about_popularity
+
+
+def test_a_model_without_an_effect_is_seldom_told_from_popularity(tmp_path):
+    assert sum(says_that_chance_equals_popularity(tmp_path, seed) for seed in SMOKE) >= 4
+
+
+@pytest.mark.slow
+def test_a_model_without_an_effect_equals_popularity_in_95_of_100_seeds(tmp_path):
+    assert sum(says_that_chance_equals_popularity(tmp_path, seed) for seed in STUDY) >= 95

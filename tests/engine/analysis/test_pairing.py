@@ -34,6 +34,13 @@ def test_recall_and_ndcg_are_means_over_the_rows():
     assert "test_rmse" not in found
 
 
+def test_a_tie_across_the_cut_counts_in_part():
+    # 98 above and 3 level: the places 99 to 102, of which 2 are among the first 100.
+    run = rows_file(BUYERS, rank=[99.5] * 8, rank_ties=[3.0] * 8)
+    other = rows_file(BUYERS, rank=[99.5] * 8)  # of a version that kept no ties: a hit
+    assert by_metric(run, other)["recall_at_100"].value == pytest.approx(0.5 - 1)
+
+
 def test_errors_are_compared_on_rows_that_have_a_target_and_lower_is_better():
     label = [1, 2, 3, 4, 5, 6, 7, np.nan]
     run = rows_file(BUYERS, label=label, prediction=[1, 2, 3, 4, 5, 6, 9, 1])
