@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
@@ -101,10 +101,29 @@ def planning(folder: Path) -> dict[str, float]:
     count = f"""SELECT count(*), count(DISTINCT product_id) FROM '{data}/transactions.parquet'
         LEFT JOIN '{data}/products.parquet' USING (product_id)"""
     with Engine(Workspace(folder / "demo"), start_worker=False) as engine:
+        plans = {
+            share: engine.plan(request("basic").replace(sample_percent=share))
+            for share in (10, 100)
+        }
         return {
             "count 1.47 M joined rows, s": median(lambda: duckdb.sql(count).fetchall()),
+            "summary of them, s (budget 2)": median(lambda: engine.dataset_summary("grocery")),
             "plan a quick test over them, s": median(lambda: engine.plan(request("basic"))),
+            **{
+                f"rows of every split of a sample of {share}%, s (budget 2)": median(
+                    partial(read_splits, plan.examples.queries)
+                )
+                for share, plan in plans.items()
+            },
         }
+
+
+def read_splits(queries: Mapping[str, str]) -> None:
+    """Read the rows of every split as ExampleGen does."""
+    for query in queries.values():
+        with duckdb.connect() as connection:
+            for _ in connection.sql(query).to_arrow_reader(20_000):
+                pass
 
 
 def runs(folder: Path) -> dict[str, float]:

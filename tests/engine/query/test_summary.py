@@ -37,7 +37,17 @@ def test_a_summary_describes_the_rows_with_ids(tmp_path: Path):
         TopValue(value="c", rows=1),
     )
     assert columns["tag"].missing_share == 0.25
+    assert (columns["user"].distinct, columns["tag"].distinct) == (3, 2)
     assert columns["at"].maximum == "2024-01-05T12:00:00+00:00"
+
+
+def test_a_column_of_nulls_has_no_values(tmp_path: Path):
+    duckdb.sql(
+        "SELECT 'u' || i AS user, 'a' AS item, NULL::TEXT AS tag FROM range(3) r(i)"
+    ).write_parquet(str(tmp_path / "t.parquet"))
+    summary = summarize(dataset(tables={"t": "t.parquet"}), root=tmp_path)
+    (tag,) = (column for column in summary.columns if column.name == "tag")
+    assert (tag.missing_share, tag.distinct, tag.top) == (1.0, 0, ())
 
 
 def test_the_sql_of_a_dataset_runs(tmp_path: Path):
