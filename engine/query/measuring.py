@@ -135,6 +135,7 @@ class Measurement:
         rows: what to measure.
         aliases: columns whose values are counted.
         others: columns that are kept for other questions.
+        target: column, one of these, of which `rows_with_target` can be asked.
 
     Raises:
         InvalidInput: the data cannot be read, or no row is left.
@@ -146,11 +147,13 @@ class Measurement:
         rows: DatasetRows,
         aliases: Sequence[str],
         others: Sequence[str] = (),
+        *,
+        target: str | None = None,
     ) -> None:
         self._connection, self._rows = connection, rows
         self._buyer, self._product = _column(rows.buyer), _column(rows.product)
         self._time = None if rows.timestamp is None else _column(rows.timestamp)
-        self._key = rows.key()
+        self._key, self._target = rows.key(), target
         ids = [rows.buyer, rows.product, *([rows.timestamp] if rows.timestamp else [])]
         kept = tuple(dict.fromkeys((*ids, *aliases, *others)))
         self._samples: dict[tuple[float, str, int], str] = {}
@@ -276,6 +279,14 @@ class Measurement:
         )
         return int(rows)
 
+    def rows_with_target(self, selection: Selection) -> dict[SplitName, int]:
+        """Count the rows of each split that have a number in the target."""
+        time = None if self._time is None else _column("time")
+        within = (selection.within(name, _column("hash"), time) for name in SPLITS)
+        counts = [exp.CountIf(this=exp.and_(rows, _is_set(_column("target")))) for rows in within]
+        found = fetch_one(self._connection, exp.select(*counts).from_(self._sampled(selection)))
+        return dict(zip(SPLITS, found, strict=True))
+
     def _sampled(self, selection: Selection) -> Expr:
         """Return the table of a sample's rows, hashed once for everything that is asked of it."""
         sample = (selection.sample_percent, selection.sample_by, selection.seed)
@@ -293,6 +304,7 @@ class Measurement:
             in_sample = exp.In(this=self._buyer, query=buyers.subquery())
         named = {"buyer": self._buyer, "product": self._product, "time": self._time}
         named["hash"] = selection.hashed(self._key)
+        named["target"] = _column(self._target) if self._target else None
         return (
             exp.select(*(exp.alias_(v, name, quoted=True) for name, v in named.items() if v))
             .from_(_TABLE)

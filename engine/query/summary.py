@@ -11,7 +11,7 @@ from sqlglot.expressions.core import Expr
 from engine.definitions.models import DatasetDefinition
 from engine.query.columns import Form, FormedColumn
 from engine.query.connection import fetch_one, open_duckdb, run
-from engine.query.measuring import Measurement
+from engine.query.measuring import Measurement, repeating_joins
 from engine.query.preparation import prepare_rows
 from engine.spec import Frozen, SqlType
 
@@ -69,6 +69,8 @@ class DatasetSummary(Frozen):
     products: int
     oldest: datetime | None
     newest: datetime | None
+    warnings: tuple[str, ...] = ()
+    """Joins that make more rows."""
     columns: tuple[ColumnSummary, ...]
 
 
@@ -85,6 +87,7 @@ def summarize(dataset: DatasetDefinition, *, root: Path) -> DatasetSummary:
         measurement = Measurement(connection, rows, others, texts)
         facts = measurement.facts
         known = measurement.known_rows()
+        repeating = repeating_joins(connection, rows)
         ranges = _ranges(list(rows.columns.values()), known, connection)
         columns: list[ColumnSummary] = []
         for alias, column in rows.columns.items():
@@ -111,6 +114,7 @@ def summarize(dataset: DatasetDefinition, *, root: Path) -> DatasetSummary:
         products=facts.products,
         oldest=_time(facts.oldest),
         newest=_time(facts.newest),
+        warnings=tuple(map(str, repeating)),
         columns=tuple(columns),
     )
 

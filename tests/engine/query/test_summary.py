@@ -50,6 +50,18 @@ def test_a_column_of_nulls_has_no_values(tmp_path: Path):
     assert (tag.missing_share, tag.distinct, tag.top) == (1.0, 0, ())
 
 
+def test_a_join_that_makes_more_rows_is_told_with_its_factor(tmp_path: Path):
+    (tmp_path / "t.csv").write_text(ROWS)
+    (tmp_path / "kinds.csv").write_text("id,kind\na,x\na,y\nb,x\n")
+    definition = dataset(
+        tables={"t": "t.csv", "kinds": "kinds.csv"},
+        joins=[{"table": "kinds", "on": {"item": "id"}}],
+    )
+    (warning,) = summarize(definition, root=tmp_path).warnings
+    assert warning.endswith("joining it makes 7 rows of 5 (1.4x).")
+    assert summarize(dataset(), root=tmp_path).warnings == ()
+
+
 def test_the_sql_of_a_dataset_runs(tmp_path: Path):
     (tmp_path / "t.csv").write_text(ROWS)
     definition = dataset(filters=[{"column": "tag", "equals": "x"}])
