@@ -28,12 +28,14 @@ COLUMNS = (
     "stage",
     "progress",
     "model_type",
+    "primary_metric",
     "backend",
     "dataset",
     "feature_config",
     "model_config",
     "sample_percent",
     "epochs",
+    "epochs_trained",
     "batch_size",
     "learning_rate",
     "recall_at_5",
@@ -70,6 +72,8 @@ class Card:
         intent: what was asked for and hasn't happened yet; shown instead of the status.
         stage: what it is doing, or where it failed.
         progress: share that is done, 0 to 1.
+        primary_metric: what the model is judged by.
+        epochs_trained: fewer than `epochs` where training stopped early.
         difference: primary metric minus the baseline's, and the paired interval of it.
         version: grows with every change of the experiment.
         remaining_seconds: estimate of the time to its end while it runs.
@@ -85,12 +89,14 @@ class Card:
     stage: str | None
     progress: float | None
     model_type: "ModelType"
+    primary_metric: str
     backend: BackendName
     dataset: str
     feature_config: str
     model_config: str
     sample_percent: float
     epochs: int
+    epochs_trained: int | None
     batch_size: int
     learning_rate: float
     recall_at_5: float | None

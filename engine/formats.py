@@ -56,3 +56,9 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:,.1f} TB"
+
+
+def epochs_text(epochs: int, trained: int | None) -> str:
+    """Return "1 epoch", "20 epochs", or "7 of 20 epochs" where training stopped early."""
+    early = "" if trained is None or trained >= epochs else f"{trained} of "
+    return f"{early}{epochs} epoch{'' if epochs == 1 else 's'}"

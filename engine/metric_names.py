@@ -7,40 +7,40 @@ from typing import Literal
 
 Standing = Literal["better", "worse", "alike"]
 
-RECALL_AT_100, TEST_RMSE = "recall_at_100", "test_rmse"
+RECALL_AT_100, TEST_RMSE, LOSS = "recall_at_100", "test_rmse", "loss"
+NEW_RECALL_AT_100 = "new_recall_at_100"
+"""Recall@100 over the test rows whose buyer doesn't have the product in train."""
+ENOUGH_TEST_ROWS = 100
+"""With fewer, nothing is claimed of a result."""
 _ERRORS = frozenset({"rmse", "mae", "test_rmse", "test_mae"})
-IN_RESULTS = (
-    "recall_at_5",
-    "recall_at_10",
+_OF_RANKING = (
+    RECALL_AT_100,
     "recall_at_50",
-    "recall_at_100",
+    "recall_at_10",
+    "recall_at_5",
+    NEW_RECALL_AT_100,
     "ndcg_at_10",
     "catalogue_coverage",
-    "test_rmse",
-    "test_mae",
-    "rmse",
-    "mae",
-    "auc_roc",
 )
-"""The metrics of a result in the order in which they are shown."""
+_OF_RATINGS = (TEST_RMSE, "test_mae", "rmse", "mae", "auc_roc")
 _LABELS = {
+    NEW_RECALL_AT_100: "R@100 new",
     "ndcg_at_10": "NDCG@10",
     "catalogue_coverage": "coverage",
-    "rmse": "RMSE",
-    "mae": "MAE",
-    "test_rmse": "test RMSE",
-    "test_mae": "test MAE",
     "auc_roc": "AUC-ROC",
 }
+_UPPER = {"rmse": "RMSE", "mae": "MAE", "auc": "AUC", "ndcg": "NDCG"}
 
 
-def usual_primary(model_type: str) -> str:
-    """Return what a model type is judged by.
+def in_results(primary: str) -> tuple[str, ...]:
+    """Return the metrics of a result in the order in which they are shown, the primary one first.
 
-    A multitask model without a retrieval weight is judged by its test RMSE: the metric of the
-    recorded interval says so.
+    Args:
+        primary: what the model is judged by.
     """
-    return TEST_RMSE if model_type == "ranking" else RECALL_AT_100
+    if primary == TEST_RMSE:
+        return (*_OF_RATINGS, *_OF_RANKING, LOSS)
+    return (*_OF_RANKING, *_OF_RATINGS, LOSS)
 
 
 def lower_is_better(metric: str) -> bool:
@@ -49,10 +49,13 @@ def lower_is_better(metric: str) -> bool:
 
 
 def metric_label(metric: str) -> str:
-    """Return a metric as people write it: "Recall@100", "test RMSE"."""
-    if metric.startswith("recall_at_"):
-        return f"Recall@{metric.removeprefix('recall_at_')}"
-    return _LABELS.get(metric, metric.replace("_", " "))
+    """Return a metric as people write it: "Recall@100", "test RMSE", "val Recall@5"."""
+    if metric in _LABELS:
+        return _LABELS[metric]
+    before, found, k = metric.partition("recall_at_")
+    if found:
+        return f"{before.replace('_', ' ')}Recall@{k}"
+    return " ".join(_UPPER.get(word, word) for word in metric.split("_"))
 
 
 def reference_label(name: str) -> str:
@@ -61,7 +64,11 @@ def reference_label(name: str) -> str:
 
 
 def standing(metric: str, low: float, high: float) -> Standing:
-    """Return how a model stands to another, by the interval of the metric's difference."""
-    if low <= 0 <= high:
+    """Return how a model stands to another, by the interval of the metric's difference.
+
+    An interval without width comes of rows that are all of one buyer, or alike: it shows nothing
+    about chance.
+    """
+    if low <= 0 <= high or low == high:
         return "alike"
     return "better" if (high < 0) == lower_is_better(metric) else "worse"

@@ -8,7 +8,7 @@ from engine.definitions.models import LEAST_LEARNING_RATE
 from engine.definitions.names import counted, listed, quoted
 from engine.errors import InvalidInput
 from engine.query.examples import Selection
-from engine.query.measuring import DataFacts, Measurement, SplitFacts
+from engine.query.measuring import DataFacts, Measurement, SplitFacts, day_of
 from engine.query.rows import DatasetRows
 from engine.spec import SPLITS, EarlyStopping, ModelConfig, Split, TrainingParams
 
@@ -158,7 +158,11 @@ def choose_selection(
         first = first or found
         if not _seed_matters(selection, found):
             break
-    raise _too_little(dataset, sample, first, facts)
+    raise (
+        _too_little(dataset, sample, first, facts)
+        if split.kind == "random"
+        else _too_short(dataset, first, facts)
+    )
 
 
 def _seeds_to_try(facts: DataFacts) -> int:
@@ -209,6 +213,17 @@ def _too_little(
         f"{message}: it gives {counts} rows. Needed are {LEAST_ROWS} rows, some of them in every "
         "split, and 2 products in train.",
         hint=hint,
+    )
+
+
+def _too_short(dataset: str, found: SplitFacts | None, facts: DataFacts) -> InvalidInput:
+    """Say why a split by time leaves a split, or nearly all rows, out."""
+    counts = ", ".join(f"{name} {n:,}" for name, n in (found.rows if found else {}).items())
+    return InvalidInput(
+        f"Dataset {quoted(dataset)} is too short for this split: it is from {day_of(facts.oldest)} "
+        f"to {day_of(facts.newest)}, which gives {counts} rows. Needed are {LEAST_ROWS} rows, some "
+        "of them in every split, and 2 products in train.",
+        hint="Choose other days or another split, a larger sample, or add data.",
     )
 
 

@@ -124,6 +124,7 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
     from engine.query.features import (
         check_labels,
         check_primaries,
+        check_targets,
         measure_features,
         needed_columns,
     )
@@ -145,6 +146,8 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
             check_labels(features, measurement.target_range(target))
         sample_by = request.sample_by or ("row" if resolved_model.type == "ranking" else "buyer")
         chosen = choose_selection(request, rows, measurement, sample_by=sample_by)
+        if target and rating:
+            check_targets(features, measurement.rows_with_target(chosen.selection))
         cold = measurement.cold_product_rows(chosen.selection)
         repeating = repeating_joins(connection, rows)
     params, warnings = training_params(request, resolved_model, chosen)

@@ -2,7 +2,14 @@
 
 from collections.abc import Sequence
 
-from engine.metric_names import RECALL_AT_100, lower_is_better, metric_label
+from engine.metric_names import (
+    ENOUGH_TEST_ROWS,
+    NEW_RECALL_AT_100,
+    RECALL_AT_100,
+    lower_is_better,
+    metric_label,
+    standing,
+)
 from engine.snapshots import BaselineView, Metrics, SeenInTrain
 from engine.spec.run_folder import Baseline, Interval, TrainingMetrics
 
@@ -16,7 +23,6 @@ _LEARNED = 0.01
 _OVERFITS, _CURVE = 0.01, 4
 """The least relative rise of the validation loss that is told, of at least so many epochs."""
 _SMALLER_KS = (50, 10, 5)
-_ENOUGH_TEST_ROWS = 100
 _FEW_TEST_ROWS = 20
 """Fewer test rows than this say nothing at all."""
 
@@ -31,35 +37,54 @@ _WHOSE = {
 
 def columns(metrics: TrainingMetrics) -> dict[str, float | int | None]:
     """Return the columns of an experiment that its metrics fill."""
-    difference = metrics.baseline.difference
+    difference = _claimed(metrics, metrics.baseline)
     return {
-        **{name: metrics.final_metrics.get(name) for name in Metrics.model_fields},
+        **{name: metrics.figures.get(name) for name in Metrics.model_fields},
+        "epochs_trained": len(metrics.epochs),
         "rows_train": metrics.rows.train,
         "rows_eval": metrics.rows.eval,
         "rows_test": metrics.rows.test,
-        "difference": difference.value,
-        "difference_low": difference.low,
-        "difference_high": difference.high,
+        "difference": difference.value if difference else None,
+        "difference_low": difference.low if difference else None,
+        "difference_high": difference.high if difference else None,
     }
 
 
 def baseline(metrics: TrainingMetrics | None) -> BaselineView | None:
     """Return the baseline's figures on the same test rows."""
-    return None if metrics is None else _view(metrics.baseline)
+    return None if metrics is None else _view(metrics, metrics.baseline)
 
 
 def references(metrics: TrainingMetrics | None) -> dict[str, BaselineView]:
     """Return the other models that were measured on the same test rows, by name."""
-    return {} if metrics is None else {other.name: _view(other) for other in metrics.references}
+    if metrics is None:
+        return {}
+    return {other.name: _view(metrics, other) for other in metrics.references}
 
 
-def _view(found: Baseline) -> BaselineView:
+def rows_without_target(metrics: TrainingMetrics | None) -> int | None:
+    """Return how many test rows the errors leave out; None where nothing is rated."""
+    if metrics is None or metrics.model_type == "retrieval":
+        return None
+    return metrics.rows_without_target
+
+
+def _claimed(metrics: TrainingMetrics, other: Baseline) -> Interval | None:
+    """Return the difference from a reference; None where too few rows say anything about it."""
+    return other.difference if metrics.rows.test >= ENOUGH_TEST_ROWS else None
+
+
+def _view(metrics: TrainingMetrics, found: Baseline) -> BaselineView:
     names = set(BaselineView.model_fields) - {"name", "difference"}
+    new = metrics.new_products
+    figures = dict(found.metrics)
+    if new is not None and found.name == "popularity":
+        figures[NEW_RECALL_AT_100] = new.popularity[RECALL_AT_100]
     return BaselineView.model_validate(
         {
             "name": found.name,
-            "difference": found.difference,
-            **{name: found.metrics.get(name) for name in names},
+            "difference": _claimed(metrics, found),
+            **{name: figures.get(name) for name in names},
         }
     )
 
@@ -100,7 +125,7 @@ def _subject(sentence: str) -> str:
 
 def _on_metrics(metrics: TrainingMetrics) -> list[str]:
     """Return what is to be said of a result; first what makes it worthless."""
-    if metrics.rows.test < _ENOUGH_TEST_ROWS:
+    if metrics.rows.test < ENOUGH_TEST_ROWS:
         return [_too_few(metrics.rows.test), *_cold(metrics)]
     return [
         *_learned_nothing(metrics),
@@ -109,6 +134,8 @@ def _on_metrics(metrics: TrainingMetrics) -> list[str]:
         *_on_new_products(metrics),
         *_few_candidates(metrics),
         *_cold(metrics),
+        *_without_target(metrics),
+        *_stopped_early(metrics),
         *_overfits(metrics),
     ]
 
@@ -145,6 +172,24 @@ def _overfits(metrics: TrainingMetrics) -> list[str]:
     ]
 
 
+def _stopped_early(metrics: TrainingMetrics) -> list[str]:
+    if not metrics.stopped_early:
+        return []
+    return [
+        f"Training stopped early, at epoch {len(metrics.epochs)} of {metrics.params['epochs']}: the"
+        " result is that of the best epoch."
+    ]
+
+
+def _without_target(metrics: TrainingMetrics) -> list[str]:
+    if not metrics.rows_without_target:
+        return []
+    return [
+        f"{metrics.rows_without_target:,} of the {metrics.rows.test:,} test rows have no target:"
+        " the errors leave them out."
+    ]
+
+
 def _too_few(rows: int) -> str:
     if rows < _FEW_TEST_ROWS:
         return f"Only {rows} test {'row' if rows == 1 else 'rows'}: this result says nothing."
@@ -153,6 +198,8 @@ def _too_few(rows: int) -> str:
 
 def _few_candidates(metrics: TrainingMetrics) -> list[str]:
     products = metrics.candidates
+    if not _ranks_products(metrics):
+        return []
     if products > _PRIMARY_K:
         return []
     told = f"There are only {products} products, so every known one is among the top {_PRIMARY_K}"
@@ -203,23 +250,27 @@ def _against(metrics: TrainingMetrics, other: Baseline) -> str:
             f" {_figure(reference)}: the difference of {difference.value:+.4f} has an interval"
             " without width, so it shows nothing about chance."
         )
+    relation = _relation(difference) or "not distinguishable from"
     return (
-        f"{metric_label(name)} of {_figure(value)} is {_relation(difference)} {whose}"
-        f" {_figure(reference)} ({_difference(difference)}){_nothing_added(other)}."
+        f"{metric_label(name)} of {_figure(value)} is {relation} {whose}"
+        f" {_figure(reference)} ({_difference(difference)}){_nothing_added(metrics, other)}."
     )
 
 
-def _nothing_added(other: Baseline) -> str:
-    """A score of the popularity prior alone is popularity's: worth saying what that means."""
-    difference = other.difference
-    if other.name != "popularity" or not difference.low <= 0 <= difference.high:
+def _nothing_added(metrics: TrainingMetrics, other: Baseline) -> str:
+    """A score of the popularity prior alone is popularity's: worth saying what that means.
+
+    A model without the prior that is as good as popularity has learned as much by itself.
+    """
+    if other.name != "popularity" or not metrics.popularity_prior or _relation(other.difference):
         return ""
     return ": the model adds nothing to what is popular that this test could show"
 
 
 def _relation(difference: Interval) -> str:
-    if difference.low <= 0 <= difference.high:
-        return "not distinguishable from"
+    """Return which side of the other's value it is on; empty where they can't be told apart."""
+    if standing(difference.metric, difference.low, difference.high) == "alike":
+        return ""
     side = "above" if difference.low > 0 else "below"
     if not lower_is_better(difference.metric):
         return side

@@ -46,6 +46,8 @@ class Metrics(_View):
     recall_at_10: float | None = None
     recall_at_50: float | None = None
     recall_at_100: float | None = None
+    new_recall_at_100: float | None = None
+    """Recall@100 over the test rows whose buyer doesn't have the product in train."""
     ndcg_at_10: float | None = None
     catalogue_coverage: float | None = None
     rmse: float | None = None
@@ -66,6 +68,7 @@ class BaselineView(_View):
     recall_at_10: float | None = None
     recall_at_50: float | None = None
     recall_at_100: float | None = None
+    new_recall_at_100: float | None = None
     ndcg_at_10: float | None = None
     test_rmse: float | None = None
     test_mae: float | None = None
@@ -187,6 +190,10 @@ class ExperimentSummary(_View):
     feature_config: str
     model_config_name: str = _MODEL_CONFIG
     params: ParamsView
+    primary_metric: str
+    """What the model is judged by."""
+    epochs_trained: int | None
+    """Fewer than `params.epochs` where training stopped early; None until it has ended."""
     metrics: Metrics
     difference: Interval | None = Field(None, exclude=True)
     """Primary metric minus the baseline's, with its paired interval; `baseline` has it in JSON."""
@@ -226,6 +233,8 @@ class ExperimentDetail(ExperimentSummary):
     seen_in_train: SeenInTrain | None
     components: tuple[ComponentView, ...]
     rows: Rows | None
+    rows_without_target: int | None
+    """Test rows that the errors leave out; None where nothing is rated."""
     definitions: DefinitionsView
     cloud: CloudView
     artifacts_uri: str | None

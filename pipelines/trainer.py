@@ -175,6 +175,7 @@ def _metrics(
         gradient_stats=recorder.gradient_stats(),
         epoch_metrics=recorder.epoch_metrics(),
         stopped_early=len(recorder.records) < spec.params.epochs,
+        popularity_prior=spec.model.retrieves and spec.model.retrieval.popularity_prior,
         chance_loss=chance_loss(spec, rows.train),
         final_metrics={"loss": loss.train[-1], **evaluation.metrics},
         params={
@@ -191,6 +192,7 @@ def _metrics(
         rows=rows,
         candidates=candidates,
         **evaluation.shares._asdict(),
+        rows_without_target=evaluation.rows_without_target,
         vocabulary_sizes={column: found.size for column, found in known.items()},
         vocabularies=known,
         saved_at=datetime.now(UTC),

@@ -61,8 +61,9 @@ def fit(
     )
     callbacks: list[tf.keras.callbacks.Callback] = [recorder]
     if params.early_stopping is not None:
-        on_recall = params.early_stopping.monitor == "primary" and model.retrieves
-        stopping = _KeepBest(params.early_stopping, recall if on_recall else None, model.retrieves)
+        by_recall = spec.model.primary_metric == "recall_at_100"
+        on_recall = params.early_stopping.monitor == "primary" and by_recall
+        stopping = _KeepBest(params.early_stopping, recall if on_recall else None, by_recall)
         callbacks = [stopping, recorder]
     model.compile(
         optimizer(
@@ -87,11 +88,11 @@ class _KeepBest(tf.keras.callbacks.EarlyStopping):
     """Early stopping that keeps the best epoch's weights even where it didn't have to stop."""
 
     def __init__(
-        self, settings: EarlyStopping, recall: Callable[[], float] | None, retrieves: bool
+        self, settings: EarlyStopping, recall: Callable[[], float] | None, by_recall: bool
     ) -> None:
         monitor, mode = "val_loss", "min"
         if settings.monitor == "primary":
-            monitor, mode = ("val_recall_at_100", "max") if retrieves else ("val_rmse", "min")
+            monitor, mode = ("val_recall_at_100", "max") if by_recall else ("val_rmse", "min")
         super().__init__(monitor, patience=settings.patience, mode=mode, restore_best_weights=True)
         self._recall = recall
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from engine.cards import Card
-from engine.formats import age, duration, figure
-from engine.metric_names import RECALL_AT_100, usual_primary
+from engine.formats import age, duration, epochs_text, figure
+from engine.metric_names import RECALL_AT_100, metric_label
 from engine.metric_names import standing as against
 from engine.text import safe_line
 from tui.look import ACCENT, BAD, BOLD, FAINT, GOOD, MUTED, STATUS_STYLE, WARNING, Look
@@ -84,7 +84,7 @@ def shown_status(card: Card) -> str:
 def standing(card: Card, look: Look) -> Part:
     """Return how the result stands against the baseline, in a few words."""
     difference, low, high = card.difference, card.difference_low, card.difference_high
-    metric = usual_primary(card.model_type)
+    metric = card.primary_metric
     value: float | None = getattr(card, metric)
     if difference is None or low is None or high is None or value is None:
         return ("", "")
@@ -175,7 +175,7 @@ def _config(card: Card, look: Look) -> str:
     names = (card.dataset, card.feature_config, card.model_config)
     params = (
         f"{card.sample_percent:g}%",
-        f"{card.epochs} epoch{'' if card.epochs == 1 else 's'}",
+        epochs_text(card.epochs, card.epochs_trained),
         f"batch {card.batch_size:,}",
         f"lr {card.learning_rate:g}",
     )
@@ -212,11 +212,11 @@ def _metrics(card: Card) -> list[Part]:
         value: float | None = getattr(card, name)
         if value is not None:
             label = f"R@{name.removeprefix('recall_at_')} "
-            primary = name == "recall_at_100"
+            primary = name == card.primary_metric
             parts += [(label, MUTED), (f"{figure(value)}   ", BOLD if primary else "")]
     for label, value in (("RMSE", card.rmse), ("MAE", card.mae), ("test RMSE", card.test_rmse)):
         if value is not None:
-            primary = label == "test RMSE" and card.model_type == "ranking"
+            primary = label == metric_label(card.primary_metric)
             parts += [(f"{label} ", MUTED), (f"{figure(value)}   ", BOLD if primary else "")]
     return parts or [("no metrics   ", WARNING)]
 
@@ -254,18 +254,12 @@ def _progress(card: Card, frame: Frame, look: Look, width: int, *, stage: bool) 
 
 
 def _short_result(card: Card, frame: Frame, look: Look) -> list[Part]:
-    if card.status == "completed" and card.intent is None and card.recall_at_100 is not None:
+    value: float | None = getattr(card, card.primary_metric)
+    if card.status == "completed" and card.intent is None and value is not None:
         told, style = standing(card, look)
-        told = _in_short(told)
-        return [("R@100 ", MUTED), (figure(card.recall_at_100), BOLD), (f" {told:<7}", style)]
+        label = "R@100 " if card.primary_metric == RECALL_AT_100 else "RMSE  "
+        return [(label, MUTED), (figure(value), BOLD), (f" {_in_short(told):<7}", style)]
     text, style = (shown_status(card), STATUS_STYLE[shown_status(card)])
-    if card.ended and card.status == "completed" and card.test_rmse is not None:
-        told, style = standing(card, look)
-        return [
-            ("RMSE  ", MUTED),
-            (figure(card.test_rmse), BOLD),
-            (f" {_in_short(told):<7}", style),
-        ]
     return [(f"{text:<19}", style)]
 
 

@@ -35,13 +35,18 @@ class Candidate:
         """Retrieval, ranking or multitask."""
         return self.spec.model.type
 
+    @property
+    def primary_metric(self) -> str:
+        """What the model is judged by."""
+        return self.detail.primary_metric
+
     def data_differences(self, other: "Candidate") -> Iterator[str]:
         """Say in what the data of two experiments differ, most important first."""
         mine, theirs = self.detail, other.detail
         if mine.dataset != theirs.dataset:
             yield f"dataset {mine.dataset} against {theirs.dataset}"
         elif mine.definitions.hashes.dataset != theirs.definitions.hashes.dataset:
-            yield f"dataset {mine.dataset} was edited in between"
+            yield f"dataset {mine.dataset} was edited in between{self._edited(other)}"
         elif self.spec.examples.fingerprint != other.spec.examples.fingerprint:
             yield "the data files changed in between"
         params, others = mine.params, theirs.params
@@ -53,6 +58,12 @@ class Candidate:
             yield f"split {split_text(params.split)} against {split_text(others.split)}"
         if params.split_seed != others.split_seed:
             yield f"seed of the split {params.split_seed} against {others.split_seed}"
+
+    def _edited(self, other: "Candidate") -> str:
+        """Return " (filters, histories)": the keys of the dataset that are not the same."""
+        mine, theirs = self.definitions["dataset"], other.definitions["dataset"]
+        keys = [key for key in {**mine, **theirs} if mine.get(key) != theirs.get(key)]
+        return f" ({', '.join(keys)})" if keys else ""
 
 
 def split_text(split: Split) -> str:

@@ -3,15 +3,15 @@
 What an experiment ran with comes from what was stored with it, never from today's files.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 
 from engine.analysis.candidate import Candidate
-from engine.analysis.pairing import Difference, differences
+from engine.analysis.pairing import Difference, Measured, differences, measure_together
 from engine.analysis.table import Section, sections
 from engine.analysis.test_rows import TestRows, read_test_rows
 from engine.errors import InvalidInput
-from engine.metric_names import lower_is_better, metric_label
+from engine.metric_names import ENOUGH_TEST_ROWS, lower_is_better, metric_label
 from engine.spec import Frozen
 
 FEWEST, MOST = 2, 4
@@ -89,14 +89,22 @@ def compare(
         load: gives an experiment's `test_rows.parquet`; None where it is gone.
     """
     by_number = {c.number: c for c in candidates}
-    rows = {c.number: _rows(c, load) for c in candidates}
+    found = {c.number: _rows(c, load) for c in candidates}
+    rows = {number: of for number, of in found.items() if isinstance(of, TestRows)}
+    reasons = {number: why for number, why in found.items() if isinstance(why, str)}
+    measured = _measured(rows)
     others = [n for n in by_number if n != baseline]
     wanted = [(n, baseline) for n in others]
     wanted += [(second, first) for first, second in combinations(others, 2)]
 
     def pair(number: int, against: int) -> Pair:
-        two = by_number[number], by_number[against]
-        return _pair(*two, rows[number], rows[against], comparisons=len(others))
+        why = reasons.get(number) or reasons.get(against)
+        run, other = by_number[number], by_number[against]
+        why = why or _incomparable(run, other, rows[number], rows[against])
+        if why:
+            return _refused(number, against, why)
+        between = differences(measured[number], measured[against], comparisons=len(others))
+        return _pair(run, other, between)
 
     return Comparison(
         numbers=tuple(by_number),
@@ -104,6 +112,17 @@ def compare(
         sections=sections(candidates),
         pairs=tuple(pair(*numbers) for numbers in wanted),
     )
+
+
+def _measured(rows: Mapping[int, TestRows]) -> dict[int, Measured]:
+    """Return what each run's rows measure; runs on the same rows are measured together."""
+    found: dict[int, Measured] = {}
+    for of in rows.values():
+        alike = [n for n, other in rows.items() if n not in found and other.same_as(of)]
+        if len(alike) > 1:
+            together = measure_together([rows[n] for n in alike])
+            found |= dict(zip(alike, together, strict=True))
+    return found
 
 
 def _rows(candidate: Candidate, load: Callable[[Candidate], bytes | None]) -> TestRows | str:
@@ -117,40 +136,36 @@ def _rows(candidate: Candidate, load: Callable[[Candidate], bytes | None]) -> Te
         return f"of #{candidate.number}: {error.message.rstrip('.')}"
 
 
-def _pair(
-    run: Candidate,
-    other: Candidate,
-    run_rows: TestRows | str,
-    other_rows: TestRows | str,
-    *,
-    comparisons: int,
-) -> Pair:
-    def refused(reason: str) -> Pair:
-        return Pair(
-            number=run.number,
-            against=other.number,
-            verdict=f"No claim about #{run.number} against #{other.number}: {reason}.",
-        )
+def _refused(number: int, against: int, reason: str) -> Pair:
+    return Pair(
+        number=number,
+        against=against,
+        verdict=f"No claim about #{number} against #{against}: {reason}.",
+    )
 
-    for rows in (run_rows, other_rows):
-        if isinstance(rows, str):
-            return refused(rows)
-    assert isinstance(run_rows, TestRows)
-    assert isinstance(other_rows, TestRows)
-    if not run_rows.same_as(other_rows):
-        return refused(_other_rows(run, other, run_rows, other_rows))
-    found = differences(run_rows, other_rows, comparisons=comparisons)
-    if not found:
-        return refused(
-            f"a {run.model_type} and a {other.model_type} model have no metric in common"
-        )
-    primary = run.metrics.interval.metric
-    found.sort(key=lambda difference: difference.metric != primary)
+
+def _incomparable(run: Candidate, other: Candidate, rows: TestRows, others: TestRows) -> str:
+    """Return why nothing can be claimed of two runs; empty where something can."""
+    if not rows.same_as(others):
+        return _other_rows(run, other, rows, others)
+    if len(rows) < ENOUGH_TEST_ROWS:
+        return f"{len(rows)} test rows are too few to conclude anything"
+    return ""
+
+
+def _pair(run: Candidate, other: Candidate, between: list[Difference]) -> Pair:
+    if not between:
+        why = f"a {run.model_type} and a {other.model_type} model have no metric in common"
+        return _refused(run.number, other.number, why)
+    between.sort(key=lambda difference: difference.metric != run.primary_metric)
+    verdict = _verdict(run.number, other.number, between[0])
+    trained = "; ".join(run.data_differences(other))
+    note = f" They were trained on different data: {trained}." if trained else ""
     return Pair(
         number=run.number,
         against=other.number,
-        differences=tuple(found),
-        verdict=_verdict(run.number, other.number, found[0]),
+        differences=tuple(between),
+        verdict=f"{verdict}{note}",
     )
 
 
@@ -166,6 +181,12 @@ def _verdict(number: int, against: int, difference: Difference) -> str:
     label = metric_label(difference.metric)
     percent = f"{100 * difference.level:.3g}%"
     interval = f"{percent} interval {difference.low:+.4f} to {difference.high:+.4f}"
+    if difference.low == difference.high:
+        return (
+            f"No difference between #{number} and #{against} that these test rows can show:"
+            f" {label} {difference.value:+.4f}, with an interval without width, which shows"
+            " nothing about chance."
+        )
     if difference.outcome == "no difference":
         seen = max(abs(difference.low), abs(difference.high))
         return (

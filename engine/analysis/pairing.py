@@ -6,10 +6,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.analysis.test_rows import LABEL, PREDICTION, RANK, TestRows
+from engine.analysis.test_rows import LABEL, PREDICTION, RANK, RANK_TIES, TestRows
 from engine.metric_names import Standing, lower_is_better, standing
 from engine.spec import Frozen
-from engine.spec.uncertainty import LEVEL, clustered_intervals
+from engine.spec.places import expected_gains, expected_hits
+from engine.spec.run_folder import CLAIM_LEVEL
+from engine.spec.uncertainty import resampled_means
 
 Floats = NDArray[np.floating[Any]]
 Outcome = Literal["better", "worse", "no difference"]
@@ -49,14 +51,34 @@ class _Measure(NamedTuple):
     root: bool = False
 
 
+class _Sampled(NamedTuple):
+    """A metric of a run on some rows, and on the rows of buyers drawn anew."""
+
+    value: float
+    drawn: Floats
+    """`[RESAMPLES] float64`; runs that are measured together share the draws."""
+    on: bytes
+    """Which rows these are, and of errors what was to be predicted."""
+
+
+Measured = dict[str, _Sampled]
+"""A run's metrics by name."""
+
+
 def _hits(k: int) -> Callable[[TestRows], Floats]:
-    return lambda rows: (rows.measured[RANK] < k).astype(np.float64)  # NaN is a miss
+    return lambda rows: expected_hits(*_place(rows), k)
 
 
 def _gains(rows: TestRows) -> Floats:
-    rank = rows.measured[RANK]
-    gains = 1 / np.log2(2 + np.where(rank < _NDCG_AT, rank, 0))
-    return np.where(rank < _NDCG_AT, gains, 0.0)
+    return expected_gains(*_place(rows), _NDCG_AT)
+
+
+def _place(rows: TestRows) -> tuple[Floats, Floats]:
+    """Return how many candidates are above, and how many are level with the product."""
+    rank, ties = rows.measured[RANK], rows.measured.get(RANK_TIES)
+    if ties is None:  # of an earlier version, to which a tie was a hit as a whole or not at all
+        return np.floor(rank), np.zeros(len(rows))
+    return rank - ties / 2, ties
 
 
 def _errors(rows: TestRows) -> Floats:
@@ -71,73 +93,71 @@ _MEASURES: dict[str, _Measure] = {
 }
 
 
-def differences(run: TestRows, baseline: TestRows, *, comparisons: int = 1) -> list[Difference]:
-    """Return the difference of every metric that both runs have, the primary ones first.
+def measure_together(runs: Sequence[TestRows]) -> list[Measured]:
+    """Return the metrics of runs on the same test rows, resampled with the same draws of buyers.
 
     Args:
-        run: test rows of the run in question.
-        baseline: of the run that it is compared with; the same rows.
+        runs: whose rows are the same.
+    """
+    found: list[Measured] = [{} for _ in runs]
+    for known, columns in _columns_by_rows(runs).items():
+        rows = np.frombuffer(known, np.bool_)
+        values = np.stack([values[rows] for _, _, values in columns], axis=1)
+        means = resampled_means(values, runs[0].buyer[rows], seed=_SEED)
+        for column, (run, name, _) in enumerate(columns):
+            own, drawn = means.own[column], means.drawn[:, column]
+            if _MEASURES[name].root:
+                own, drawn = np.sqrt(own), np.sqrt(drawn)
+            predicted = runs[run].measured[LABEL].tobytes() if lower_is_better(name) else b""
+            found[run][name] = _Sampled(float(own), drawn, known + predicted)
+    return found
+
+
+def _columns_by_rows(runs: Sequence[TestRows]) -> dict[bytes, list[tuple[int, str, Floats]]]:
+    """Return (run, metric, value of each row) by the rows that count: a flag for each row."""
+    found: dict[bytes, list[tuple[int, str, Floats]]] = {}
+    for run, rows in enumerate(runs):
+        for name, how in _MEASURES.items():
+            if _has(name, rows):
+                values = how.of_rows(rows)
+                known = np.isfinite(values)  # rows without a target have no error
+                if known.any():
+                    found.setdefault(known.tobytes(), []).append((run, name, values))
+    return found
+
+
+def differences(run: Measured, baseline: Measured, *, comparisons: int = 1) -> list[Difference]:
+    """Return the difference of every metric that both runs have, the primary ones first.
+
+    Errors of different targets are in different units, so they have none.
+
+    Args:
+        run: the run in question.
+        baseline: the one that it is compared with, measured together with it.
         comparisons: how many runs are compared with this baseline. The intervals are widened so
             that all of them hold together at the usual level (Bonferroni).
     """
-    level = 1 - (1 - LEVEL) / comparisons
-    both = [name for name in _MEASURES if _has(name, run) and _has(name, baseline)]
-    ranked = [name for name in both if not lower_is_better(name)]
-    errors = [name for name in both if lower_is_better(name)]
-    if errors and not np.array_equal(run.measured[LABEL], baseline.measured[LABEL], equal_nan=True):
-        errors = []  # errors of different targets are in different units
-    return [
-        *_differences(ranked, run, baseline, level),
-        *_differences(errors, run, baseline, level),
-    ]
+    level = 1 - (1 - CLAIM_LEVEL) / comparisons
+    outside = (1 - level) / 2
+    found: list[Difference] = []
+    for name in _MEASURES:
+        own, other = run.get(name), baseline.get(name)
+        if own is None or other is None or own.on != other.on:
+            continue
+        low, high = np.quantile(own.drawn - other.drawn, [outside, 1 - outside]).tolist()
+        found.append(
+            Difference(
+                metric=name,
+                value=own.value - other.value,
+                low=low,
+                high=high,
+                level=level,
+                outcome=_OUTCOMES[standing(name, low, high)],
+            )
+        )
+    return found
 
 
 def _has(metric: str, rows: TestRows) -> bool:
     wanted = (LABEL, PREDICTION) if lower_is_better(metric) else (RANK,)
     return all(name in rows.measured for name in wanted)
-
-
-def _differences(
-    names: Sequence[str], run: TestRows, baseline: TestRows, level: float
-) -> list[Difference]:
-    """Return the differences of metrics of the same rows; none where no row has them in both."""
-    if not names:
-        return []
-    measures = [_MEASURES[name] for name in names]
-    values = np.stack([m.of_rows(rows) for m in measures for rows in (run, baseline)], axis=1)
-    known = np.isfinite(values).all(axis=1)  # rows without a target have no error
-    if not known.any():
-        return []
-    found = clustered_intervals(
-        values[known],
-        run.buyer[known],
-        seed=_SEED,
-        statistics=[_statistic(i, root=m.root) for i, m in enumerate(measures)],
-        level=level,
-    )
-    return [
-        Difference(
-            metric=name,
-            value=bounds.value,
-            low=bounds.low,
-            high=bounds.high,
-            level=level,
-            outcome=_OUTCOMES[standing(name, bounds.low, bounds.high)],
-        )
-        for name, bounds in zip(names, found, strict=True)
-    ]
-
-
-def _statistic(index: int, *, root: bool) -> Callable[[Floats], Floats]:
-    """Return the difference of a measure's two columns, run and baseline."""
-    own = slice(2 * index, 2 * index + 2)
-    difference = _difference_of_roots if root else _difference_of_means
-    return lambda means: difference(means[..., own])
-
-
-def _difference_of_means(means: Floats) -> Floats:
-    return means[..., 0] - means[..., 1]
-
-
-def _difference_of_roots(means: Floats) -> Floats:
-    return np.sqrt(means[..., 0]) - np.sqrt(means[..., 1])

@@ -6,24 +6,18 @@ from typing import Any
 
 from engine.analysis.candidate import Candidate, split_text
 from engine.formats import duration, figure
-from engine.metric_names import lower_is_better, metric_label
+from engine.metric_names import (
+    ENOUGH_TEST_ROWS,
+    LOSS,
+    in_results,
+    lower_is_better,
+    metric_label,
+    reference_label,
+)
 from engine.previews import tower_features, tower_preview
 from engine.spec import Cross, Feature, FeatureConfig, Frozen, Tower
-from engine.spec.run_folder import Baseline
+from engine.spec.run_folder import TrainingMetrics
 
-_METRICS = (
-    "recall_at_100",
-    "recall_at_50",
-    "recall_at_10",
-    "recall_at_5",
-    "ndcg_at_10",
-    "catalogue_coverage",
-    "test_rmse",
-    "test_mae",
-    "rmse",
-    "mae",
-    "auc_roc",
-)
 _NONE = "–"
 
 
@@ -83,13 +77,15 @@ def _row(key: str, label: str, cells: Sequence[Cell]) -> Row:
 
 
 def _results(candidates: Sequence[Candidate]) -> Iterator[Row]:
-    for metric in _METRICS:
-        values = [c.metrics.final_metrics.get(metric) for c in candidates]
+    for metric in in_results(candidates[0].primary_metric):
+        values = [c.metrics.figures.get(metric) for c in candidates]
         if any(value is not None for value in values):
             shown = [_metric_text(c, metric) for c in candidates]
             cells = _ranked(shown, values, lowest=lower_is_better(metric))
+            if metric == LOSS:  # losses of different models are of different things
+                cells = [cell.replace(best=False) for cell in cells]
             yield _row(metric, metric_label(metric), cells)
-    lifts = [_lift(c.metrics.baseline) for c in candidates]
+    lifts = [_lift(c.metrics) for c in candidates]
     yield _row(
         "over_baseline", "better than its baseline by", _ranked(*_texts_and_values(lifts), None)
     )
@@ -98,14 +94,17 @@ def _results(candidates: Sequence[Candidate]) -> Iterator[Row]:
 
 
 def _metric_text(candidate: Candidate, metric: str) -> str:
-    value, interval = candidate.metrics.final_metrics.get(metric), candidate.metrics.interval
+    value, interval = candidate.metrics.figures.get(metric), candidate.metrics.interval
     if value is None or interval.metric != metric:
         return figure(value)
     return f"{figure(value)} ±{figure((interval.high - interval.low) / 2)}"
 
 
-def _lift(baseline: Baseline) -> tuple[str, float | None]:
+def _lift(metrics: TrainingMetrics) -> tuple[str, float | None]:
     """Return by how much a result is better than its baseline's, relative to that."""
+    if metrics.rows.test < ENOUGH_TEST_ROWS:
+        return _NONE, None
+    baseline = metrics.baseline
     difference = baseline.difference
     reference = baseline.metrics.get(difference.metric)
     if not reference:
@@ -113,7 +112,7 @@ def _lift(baseline: Baseline) -> tuple[str, float | None]:
     sign = -1 if lower_is_better(difference.metric) else 1
     low, high = sorted(sign * bound / reference for bound in (difference.low, difference.high))
     value = sign * difference.value / reference
-    name = baseline.name.replace("_", " ")
+    name = reference_label(baseline.name)
     return f"{value:+.0%} ({low:+.0%} to {high:+.0%}, {name})", value
 
 
@@ -197,6 +196,11 @@ def _retrieval(candidate: Candidate) -> str:
     return ", ".join(f"{key} {json.dumps(value)}" for key, value in settings.items()) or "default"
 
 
+def _epochs(candidate: Candidate) -> str:
+    trained, planned = len(candidate.metrics.epochs), candidate.spec.params.epochs
+    return f"{trained} of {planned}" if trained < planned else f"{planned}"
+
+
 def _optimizer(candidate: Candidate) -> str:
     model = candidate.spec.model
     return f"{model.optimizer}, row by row" if model.row_wise else model.optimizer
@@ -225,7 +229,7 @@ _MODEL: tuple[tuple[str, str, _Text], ...] = (
     ("retrieval", "retrieval", _retrieval),
 )
 _TRAINING: tuple[tuple[str, str, _Text], ...] = (
-    ("epochs", "epochs", lambda c: f"{c.spec.params.epochs}"),
+    ("epochs", "epochs", _epochs),
     ("batch_size", "batch size", lambda c: f"{c.spec.params.batch_size}"),
     ("learning_rate", "learning rate", lambda c: f"{c.spec.params.learning_rate:g}"),
     ("optimizer", "optimizer", _optimizer),

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _IDS = ("row_key", "buyer", "product")
-RANK, LABEL, PREDICTION = "rank", "label", "prediction"
-_MEASURED = (RANK, LABEL, PREDICTION)
+RANK, RANK_TIES, LABEL, PREDICTION = "rank", "rank_ties", "label", "prediction"
+_MEASURED = (RANK, RANK_TIES, LABEL, PREDICTION)
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class TestRows:
         row_key: `[rows] int64`.
         buyer: ids `[rows]`.
         product: ids `[rows]`.
-        measured: by column ("rank", "label", "prediction") `[rows] float64`, NaN where unknown;
-            what the model type doesn't have is missing.
+        measured: by column ("rank", "rank_ties", "label", "prediction") `[rows] float64`, NaN where
+            unknown; what the model type or an earlier version doesn't have is missing.
     """
 
     row_key: NDArray[np.int64]

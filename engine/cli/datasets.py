@@ -109,6 +109,8 @@ def _print_summary(invocation: Invocation, summary: "DatasetSummary") -> None:
             ("From", f"{summary.oldest:%Y-%m-%d %H:%M} to {summary.newest:%Y-%m-%d %H:%M}")
         )
     invocation.out.print(fields(pairs))
+    for warning in summary.warnings:
+        invocation.out.print(foreign(f"Warning: {warning}", "yellow", limit=1_000))
     invocation.out.print()
     made = table(
         ("Column", "Type", "Missing", "Distinct", "Values"),

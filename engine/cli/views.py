@@ -17,15 +17,14 @@ from engine.cli.output import (
     table,
 )
 from engine.cli.progress import component_result
-from engine.formats import age, clock, duration, figure
+from engine.formats import age, clock, duration, epochs_text, figure
 from engine.metric_names import (
-    IN_RESULTS,
     RECALL_AT_100,
     Standing,
+    in_results,
     metric_label,
     reference_label,
     standing,
-    usual_primary,
 )
 from engine.snapshots import ExperimentDetail, ExperimentSummary, TowerView, TrainingHistory
 from engine.spec.run_folder import Interval
@@ -91,7 +90,7 @@ def experiment_overview(seen: ExperimentDetail, *, to: Console) -> Group:
 
 def result_view(seen: ExperimentDetail) -> Group | None:
     """Return the metrics beside the baseline's and what they are worth; None without metrics."""
-    metrics = [m for m in reversed(IN_RESULTS) if getattr(seen.metrics, m) is not None]
+    metrics = [m for m in in_results(seen.primary_metric) if getattr(seen.metrics, m) is not None]
     if not metrics:
         return Group(*(foreign(v) for v in seen.verdicts)) if seen.verdicts else None
     others = [*([seen.baseline] if seen.baseline else []), *seen.references.values()]
@@ -108,7 +107,6 @@ def result_view(seen: ExperimentDetail) -> Group | None:
             *([_bounds(seen.interval)] if is_primary and seen.interval else []),
             style="bold" if is_primary else "",
         )
-    made.add_row("loss", figure(seen.metrics.loss))
     return Group(indented(made), Text(), *(foreign(v) for v in seen.verdicts))
 
 
@@ -154,15 +152,13 @@ def _difference(difference: Interval | None) -> Text:
     """Return a difference, green or red where its interval leaves zero out."""
     if difference is None:
         return Text("")
-    if difference.low == difference.high:  # of too few rows, or the same on all of them
-        return Text(f"≈ {difference.value:+.3f}", "dim")
     icon, style = _STANDINGS[standing(difference.metric, difference.low, difference.high)]
     return Text(f"{icon} {difference.value:+.3f}", style)
 
 
 def _primary(item: ExperimentSummary) -> str:
     """Return the metric that the experiment is judged by, with its name in short."""
-    metric = usual_primary(item.model_type)
+    metric = item.primary_metric
     value = getattr(item.metrics, metric)
     if value is None:
         return figure(None)
@@ -196,7 +192,9 @@ def _facts(seen: ExperimentDetail, *, to: Console) -> Iterable[tuple[str, Text |
     yield "training", _training(seen)
     if seen.rows:
         rows = seen.rows
-        yield "rows", f"train {rows.train:,} · eval {rows.eval:,} · test {rows.test:,}"
+        missing = seen.rows_without_target
+        untold = f" ({missing:,} without target)" if missing else ""
+        yield "rows", f"train {rows.train:,} · eval {rows.eval:,} · test {rows.test:,}{untold}"
     if seen.seen_in_train:
         known = seen.seen_in_train
         yield (
@@ -227,8 +225,9 @@ def _training(seen: ExperimentDetail) -> str:
         f"{params.split.test_days} days",
     }
     sample = f"{params.sample_percent:g}% of the {params.sample_by}s"
+    epochs = epochs_text(params.epochs, seen.epochs_trained)
     return (
-        f"{sample} · {params.split.kind}{days[params.split.kind]} split · {params.epochs} epochs"
+        f"{sample} · {params.split.kind}{days[params.split.kind]} split · {epochs}"
         f" · batch {params.batch_size:,} · {params.optimizer} {params.learning_rate:g}"
         f" · seed {params.seed}"
     )

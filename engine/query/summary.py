@@ -1,5 +1,6 @@
 """What a dataset holds, for people: its size, its period, and each of its columns."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from sqlglot.expressions.core import Expr
 from engine.definitions.models import DatasetDefinition
 from engine.query.columns import Form, FormedColumn
 from engine.query.connection import fetch_one, open_duckdb, run
-from engine.query.measuring import Measurement
+from engine.query.measuring import Measurement, repeating_joins
 from engine.query.preparation import prepare_rows
 from engine.spec import Frozen, SqlType
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TOP = 5
 _NUMBERS: tuple[Form, ...] = ("integer", "float")
+_TEXTS: tuple[Form, ...] = ("id", "text")
 
 
 class TopValue(Frozen):
@@ -67,6 +69,8 @@ class DatasetSummary(Frozen):
     products: int
     oldest: datetime | None
     newest: datetime | None
+    warnings: tuple[str, ...] = ()
+    """Joins that make more rows."""
     columns: tuple[ColumnSummary, ...]
 
 
@@ -78,14 +82,17 @@ def summarize(dataset: DatasetDefinition, *, root: Path) -> DatasetSummary:
     """
     with open_duckdb() as connection:
         rows = prepare_rows(connection, dataset, None, root).rows
-        aliases = list(rows.columns)
-        measurement = Measurement(connection, rows, aliases)
+        texts = [alias for alias, column in rows.columns.items() if column.form in _TEXTS]
+        others = [alias for alias in rows.columns if alias not in texts]
+        measurement = Measurement(connection, rows, others, texts)
         facts = measurement.facts
         known = measurement.known_rows()
+        repeating = repeating_joins(connection, rows)
         ranges = _ranges(list(rows.columns.values()), known, connection)
         columns: list[ColumnSummary] = []
-        for alias in aliases:
-            column = rows.columns[alias]
+        for alias, column in rows.columns.items():
+            counts = _frequent(column, known, connection)
+            values = facts.values.get(alias, counts.rows)
             columns.append(
                 ColumnSummary(
                     name=alias,
@@ -93,9 +100,10 @@ def summarize(dataset: DatasetDefinition, *, root: Path) -> DatasetSummary:
                     source_type=column.source.sql_type,
                     type=column.sql_type,
                     repeated=column.form == "ids",
-                    missing_share=1 - facts.values[alias] / facts.rows,
-                    distinct=facts.distinct[alias],
-                    **(ranges.get(alias) or {"top": _most_frequent(column, known, connection)}),
+                    missing_share=1 - values / facts.rows,
+                    distinct=facts.distinct.get(alias, counts.distinct),
+                    top=counts.top,
+                    **ranges.get(alias, {}),
                 )
             )
     return DatasetSummary(
@@ -106,6 +114,7 @@ def summarize(dataset: DatasetDefinition, *, root: Path) -> DatasetSummary:
         products=facts.products,
         oldest=_time(facts.oldest),
         newest=_time(facts.newest),
+        warnings=tuple(map(str, repeating)),
         columns=tuple(columns),
     )
 
@@ -130,23 +139,50 @@ def _ranges(
     return ranges
 
 
-def _most_frequent(
+@dataclass(frozen=True)
+class _Frequent:
+    """How many values a column has, in how many rows, and the most frequent ones."""
+
+    distinct: int = 0
+    rows: int = 0
+    top: tuple[TopValue, ...] = ()
+
+
+def _frequent(
     column: FormedColumn, rows: exp.Select, connection: "DuckDBPyConnection"
-) -> tuple[TopValue, ...]:
-    """Return the most frequent values; of a list, those inside it."""
-    value = exp.column(column.alias, quoted=True)
+) -> _Frequent:
+    """Count the values of a column by one grouping; of a list, those inside it; else nothing."""
+    if column.form in _NUMBERS or column.form == "time":
+        return _Frequent()
+    value, number = exp.column(column.alias, quoted=True), exp.column("rows")
     if column.form == "ids" and column.history is None:
         unnested = exp.alias_(exp.Explode(this=value), column.alias, quoted=True)
         rows = exp.select("*").from_(rows.select(unnested, append=False).subquery("inside"))
-    count = exp.Count(this=exp.Star())
-    frequent = (
-        rows.select(value.copy(), count, append=False)
+    groups = (
+        rows.select(
+            exp.alias_(value.copy(), "value"),
+            exp.alias_(exp.Count(this=exp.Star()), "rows"),
+            append=False,
+        )
         .where(exp.not_(exp.Is(this=value.copy(), expression=exp.null())))
         .group_by(value.copy())
-        .order_by(exp.Ordered(this=count.copy(), desc=True), value.copy())
+    )
+    frequent = (
+        exp.select(
+            "value",
+            number,
+            exp.Window(this=exp.Count(this=exp.Star())),
+            exp.Window(this=exp.Sum(this=number.copy())),
+        )
+        .from_(groups.subquery("groups"))
+        .order_by(exp.Ordered(this=number.copy(), desc=True), "value")
         .limit(_TOP)
     )
-    return tuple(TopValue(value=v, rows=n) for v, n in run(connection, frequent))
+    found = run(connection, frequent)
+    if not found:
+        return _Frequent()
+    _, _, distinct, total = found[0]
+    return _Frequent(distinct, int(total), tuple(TopValue(value=v, rows=n) for v, n, *_ in found))
 
 
 def _time(microseconds: int | None) -> datetime | None:

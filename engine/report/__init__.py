@@ -10,9 +10,10 @@ from functools import partial
 from typing import Any
 
 from engine.formats import duration, figure
+from engine.metric_names import in_results, metric_label, reference_label
 from engine.report.charts import Bar, Chart, bars, curves
-from engine.report.wording import label, moment, number, percent
-from engine.snapshots import BaselineView, ExperimentDetail, Metrics, TrainingHistory
+from engine.report.wording import moment, number, percent
+from engine.snapshots import BaselineView, ExperimentDetail, TrainingHistory
 from engine.statistics import DatasetStatistics, FeatureStatistics
 from engine.text import safe_line
 
@@ -47,13 +48,13 @@ def render_report(
         moment=moment,
         duration=duration,
         figure=partial(figure, decimals=4),
-        label=label,
+        label=metric_label,
     )
     return environment.get_template("report.html.jinja").render(
         seen=seen,
         title=seen.name or f"{seen.feature_config} · {seen.model_config_name}",
         result=_result(seen),
-        references=[other.name.replace("_", " ") for other in _references(seen)],
+        references=[reference_label(other.name) for other in _references(seen)],
         charts=_charts(history) if history else [],
         vocabularies=history.vocabularies if history else {},
         splits=statistics.splits,
@@ -69,7 +70,8 @@ def _references(seen: ExperimentDetail) -> list[BaselineView]:
 
 def _result(seen: ExperimentDetail) -> list[dict[str, Any]]:
     """Return a row a metric: its name, the model's figure and those of the references."""
-    metrics = {name: getattr(seen.metrics, name) for name in Metrics.model_fields}
+    names = in_results(seen.primary_metric)
+    metrics = {name: getattr(seen.metrics, name) for name in names}
     return [
         {
             "name": name,
@@ -94,7 +96,7 @@ def _charts(history: TrainingHistory) -> list[Chart]:
             {"total": norms.total, "buyer": norms.query, "product": norms.candidate},
         ),
         *(
-            curves(label(name), epochs, {label(name): values})
+            curves(metric_label(name), epochs, {metric_label(name): values})
             for name, values in history.epoch_metrics.items()
         ),
     ]

@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-_LABELS = {"loss": "Loss", "auc_roc": "AUC-ROC"}
-_UPPER = {"rmse": "RMSE", "mae": "MAE", "auc": "AUC", "ndcg": "NDCG"}
 _LARGE = 1e15
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -33,13 +31,3 @@ def moment(microseconds: float | None) -> str:
         return f"{_EPOCH + timedelta(microseconds=microseconds):%Y-%m-%d %H:%M}"
     except OverflowError:
         return number(microseconds)
-
-
-def label(metric: str) -> str:
-    """Return a metric's name as people write it: `Recall@100`, `test RMSE`."""
-    if metric in _LABELS:
-        return _LABELS[metric]
-    before, found, k = metric.partition("recall_at_")
-    if found:
-        return f"{before.replace('_', ' ')}Recall@{k}"
-    return " ".join(_UPPER.get(word, word) for word in metric.split("_"))

@@ -165,6 +165,12 @@ class ModelConfig(Frozen):
         return features.at_width(self.output_dim) if self.combine == "sum" else features
 
     @property
+    def primary_metric(self) -> Literal["recall_at_100", "test_rmse"]:
+        """What it is judged by: a multitask model without a retrieval weight by its ratings."""
+        ranks = self.type == "retrieval" or (self.type == "multitask" and self.retrieval_weight > 0)
+        return "recall_at_100" if ranks else "test_rmse"
+
+    @property
     def retrieves(self) -> bool:
         """Whether it recommends products."""
         return self.type != "ranking"

@@ -15,7 +15,9 @@
     test_rows.parquet     a row a test row, in the order of the examples: row_key int64,
                           buyer string, product string, seen_in_train bool (the pair is in train);
                           of retrieval and multitask: rank float64 (0-based mid-rank; null: product
-                          unknown), popularity_rank, own_history_rank, item_to_item_rank float64;
+                          unknown), popularity_rank, own_history_rank, item_to_item_rank float64,
+                          each with another column of the same name and "_ties", float64: other
+                          candidates with an equal score;
                           of ranking and multitask: label, prediction, bias_prediction float64
                           (in the target's unit; null: the row has no target)
     statistics/ schema/ vocabularies/   copies of the shared cache's artifacts
@@ -261,7 +263,7 @@ class Baseline(Frozen):
     """A reference model's metrics on the same test rows.
 
     `difference` is the model's primary metric minus the baseline's, with the paired bootstrap
-    interval clustered by buyer. Of errors (RMSE, MAE) below 0 is better.
+    interval at the level of `CLAIM_LEVEL`, clustered by buyer. Of errors (RMSE, MAE) below 0 is better.
     """
 
     name: BaselineName
@@ -280,6 +282,12 @@ class NewProducts(Frozen):
     popularity: dict[str, float]
 
 
+LEVEL = 0.95
+"""How often intervals of a metric hold the true value."""
+CLAIM_LEVEL = 0.99
+"""How often those of a difference do, on which it rests whether anything is claimed of it."""
+
+
 class Interval(Frozen):
     """A value of a metric with its bootstrap interval, resampling buyers."""
 
@@ -287,7 +295,7 @@ class Interval(Frozen):
     value: float
     low: float
     high: float
-    level: float = 0.95
+    level: float = LEVEL
 
 
 class Rows(Frozen):
@@ -316,6 +324,8 @@ class TrainingMetrics(Frozen):
     epoch_metrics: dict[str, tuple[float, ...]] = {}
     """What was measured after each epoch besides the losses, as val_rmse."""
     stopped_early: bool = False
+    popularity_prior: bool = False
+    """Whether the scores start from popularity's."""
     chance_loss: float | None = None
     """Loss of a retrieval model that can't tell anything apart: the log of the softmax's width."""
     final_metrics: dict[str, float]
@@ -336,12 +346,20 @@ class TrainingMetrics(Frozen):
     seen_in_train_share: float
     """Share of the test rows whose (buyer, product) pair is in train too."""
     rows_without_target: int = 0
-    """Rows of eval and test that no rating metric counts."""
+    """Test rows that the errors leave out."""
     vocabulary_sizes: dict[str, int]
     vocabularies: dict[str, Vocabulary] = {}
     index: IndexReport | None = None
     available: bool = True
     saved_at: datetime
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """`final_metrics`, and `new_recall_at_100` where there are new products."""
+        new = self.new_products
+        return self.final_metrics | (
+            {"new_recall_at_100": new.metrics["recall_at_100"]} if new else {}
+        )
 
 
 Baseline.model_rebuild()

@@ -9,19 +9,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.spec.run_folder import LEVEL
+
 RESAMPLES = 1_000
-LEVEL = 0.95
 _DRAWS_AT_ONCE = 1_000_000
 
 Floats = NDArray[np.floating[Any]]
 
 
 class Bounds(NamedTuple):
-    """A value with its interval."""
+    """A value with its interval, and how often such intervals hold the true value."""
 
     value: float
     low: float
     high: float
+    level: float
 
 
 def clustered_interval(
@@ -47,38 +49,43 @@ def clustered_interval(
             two roots; None takes the first column's mean.
         level: how often such intervals hold the true value.
     """
-    (found,) = clustered_intervals(
-        values, clusters, seed=seed, statistics=[statistic or _first], level=level
-    )
-    return found
+    return resampled_means(values, clusters, seed=seed).bounds(statistic or _first, level)
 
 
-def clustered_intervals(
-    values: Floats,
-    clusters: Sequence[object] | NDArray[np.generic],
-    *,
-    seed: int,
-    statistics: Sequence[Callable[[Floats], Floats]],
-    level: float = LEVEL,
-) -> list[Bounds]:
-    """Return several statistics of the same draws, which are what takes time.
+class Means(NamedTuple):
+    """Means of columns over rows, and over rows of clusters drawn anew.
 
-    Args and intervals are those of `clustered_interval`, one for each of the statistics.
+    Attributes:
+        own: over the rows `[columns] float64`.
+        drawn: over each resample `[RESAMPLES, columns] float64`.
+    """
+
+    own: Floats
+    drawn: Floats
+
+    def bounds(self, statistic: Callable[[Floats], Floats], level: float = LEVEL) -> Bounds:
+        """Return a statistic of the columns' means with its percentile interval."""
+        outside = (1 - level) / 2
+        low, high = np.quantile(statistic(self.drawn), [outside, 1 - outside])
+        return Bounds(float(statistic(self.own)), float(low), float(high), level)
+
+
+def resampled_means(
+    values: Floats, clusters: Sequence[object] | NDArray[np.generic], *, seed: int
+) -> Means:
+    """Return the means of columns, all of them over the same draws, which are what takes time.
+
+    Args:
+        values: `[rows]` or `[rows, columns]`.
+        clusters: the cluster (buyer) of each row `[rows]`.
+        seed: of the draws: equal seeds and clusters give equal draws.
     """
     columns = np.asarray(values, np.float64).reshape(len(values), -1)
     _, cluster = np.unique(np.asarray(clusters), return_inverse=True)
     rows = np.bincount(cluster).astype(np.float64)
     sums = [np.bincount(cluster, weights=column) for column in columns.T]
     totals = _resampled(np.stack([*sums, rows], axis=1, dtype=np.float64), seed)
-    means = totals[:, :-1] / totals[:, -1:]
-    outside = (1 - level) / 2
-    own = columns.mean(axis=0)
-
-    def bounds(of_means: Callable[[Floats], Floats]) -> Bounds:
-        low, high = np.quantile(of_means(means), [outside, 1 - outside])
-        return Bounds(float(of_means(own)), float(low), float(high))
-
-    return [bounds(statistic) for statistic in statistics]
+    return Means(columns.mean(axis=0), totals[:, :-1] / totals[:, -1:])
 
 
 def _resampled(clusters: Floats, seed: int) -> Floats:

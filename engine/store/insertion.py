@@ -53,6 +53,7 @@ def _row(plan: Plan, uid: str, parent: int | None, now: datetime) -> ExperimentR
         progress=0.0,
         backend=request.backend,
         model_type=model.type,
+        primary_metric=model.primary_metric,
         dataset=plan.dataset,
         feature_config=request.feature_config,
         model_config=request.model_config_name,

@@ -65,6 +65,10 @@ class ExperimentRow(Base):
 
     backend: Mapped[str]
     model_type: Mapped[str]
+    primary_metric: Mapped[str] = mapped_column(
+        default="recall_at_100", server_default="recall_at_100"
+    )
+    """What the model is judged by: `recall_at_100` or `test_rmse`."""
     dataset: Mapped[str]
     feature_config: Mapped[str]
     model_config: Mapped[str]
@@ -82,6 +86,7 @@ class ExperimentRow(Base):
     test_days: Mapped[int | None]
     split_seed: Mapped[int]
     epochs: Mapped[int]
+    epochs_trained: Mapped[int | None]
     batch_size: Mapped[int]
     learning_rate: Mapped[float]
     optimizer: Mapped[str]
@@ -108,6 +113,7 @@ class ExperimentRow(Base):
     recall_at_10: Mapped[float | None]
     recall_at_50: Mapped[float | None]
     recall_at_100: Mapped[float | None]
+    new_recall_at_100: Mapped[float | None]
     ndcg_at_10: Mapped[float | None]
     catalogue_coverage: Mapped[float | None]
     rmse: Mapped[float | None]

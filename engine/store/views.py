@@ -3,8 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from engine.metric_names import usual_primary
-from engine.results import baseline, references, seen_in_train, verdicts
+from engine.results import (
+    baseline,
+    references,
+    rows_without_target,
+    seen_in_train,
+    verdicts,
+)
 from engine.snapshots import (
     CloudView,
     ComponentView,
@@ -17,7 +22,14 @@ from engine.snapshots import (
     TowerView,
 )
 from engine.spec import EarlyStopping, Split
-from engine.spec.run_folder import COMPONENT_NAMES, Interval, Rows, RunError, TrainingMetrics
+from engine.spec.run_folder import (
+    CLAIM_LEVEL,
+    COMPONENT_NAMES,
+    Interval,
+    Rows,
+    RunError,
+    TrainingMetrics,
+)
 from engine.states import Status, intent_of
 from engine.store.models import ComponentRow, ExperimentRow
 
@@ -51,6 +63,7 @@ def detail(
             "seen_in_train": seen_in_train(metrics),
             "components": _components(row.components),
             "rows": _rows(row),
+            "rows_without_target": rows_without_target(metrics),
             "definitions": _definitions(row),
             "cloud": CloudView(
                 build_id=row.cloud_build_id, pipeline_job_name=row.vertex_pipeline_job_name
@@ -72,6 +85,8 @@ def _common(row: ExperimentRow) -> dict[str, Any]:
         "stage",
         "progress",
         "model_type",
+        "primary_metric",
+        "epochs_trained",
         "backend",
         "dataset",
         "feature_config",
@@ -126,8 +141,7 @@ def _difference(row: ExperimentRow) -> Interval | None:
     value, low, high = row.difference, row.difference_low, row.difference_high
     if value is None or low is None or high is None:
         return None
-    metric = usual_primary(row.model_type)
-    return Interval(metric=metric, value=value, low=low, high=high)
+    return Interval(metric=row.primary_metric, value=value, low=low, high=high, level=CLAIM_LEVEL)
 
 
 def _components(rows: list[ComponentRow]) -> tuple[ComponentView, ...]:

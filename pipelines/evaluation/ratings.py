@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.spec.run_folder import Baseline, Interval
+from engine.spec.run_folder import CLAIM_LEVEL, LEVEL, Baseline, Interval
 from engine.spec.uncertainty import clustered_interval
 from pipelines import metrics
 from pipelines.errors import RunFailure
@@ -77,9 +77,11 @@ def evaluate_ratings(
     label = test_rows.ratings.label
     clusters = buyers_of(test)[test_rows.labelled]
 
-    def interval(statistic: Callable[[Floats], Floats], *predicted: Floats) -> Interval:
+    def interval(
+        statistic: Callable[[Floats], Floats], level: float, *predicted: Floats
+    ) -> Interval:
         errors = np.column_stack([metrics.squared_errors(label, of) for of in predicted])
-        bounds = clustered_interval(errors, clusters, seed=seed, statistic=statistic)
+        bounds = clustered_interval(errors, clusters, seed=seed, statistic=statistic, level=level)
         return interval_of(PRIMARY, bounds)
 
     pairs = numbering.pairs_of(test)
@@ -87,11 +89,11 @@ def evaluate_ratings(
     with_auc = binary is not False and metrics.is_binary(label)
     return Evaluation(
         metrics=_measured(eval_rows, test_rows, *model, with_auc=with_auc),
-        interval=interval(_root, model[1]),
+        interval=interval(_root, LEVEL, model[1]),
         baseline=Baseline(
             name="bias",
             metrics=_measured(eval_rows, test_rows, *bias, with_auc=with_auc),
-            difference=interval(_difference_of_roots, model[1], bias[1]),
+            difference=interval(_difference_of_roots, CLAIM_LEVEL, model[1], bias[1]),
         ),
         references=(),
         new_products=None,

@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from engine.spec.run_folder import Baseline, Interval, NewProducts
-from engine.spec.uncertainty import LEVEL, Bounds
+from engine.spec.uncertainty import Bounds
 from pipelines.evaluation.candidates import Interactions, Pairs
 from pipelines.metrics import UNKNOWN, Floats
 
@@ -120,5 +120,5 @@ def buyers_of(rows: Interactions) -> NDArray[np.int64]:
 def interval_of(metric: str, bounds: Bounds) -> Interval:
     """Return bounds as they are recorded."""
     return Interval(
-        metric=metric, value=bounds.value, low=bounds.low, high=bounds.high, level=LEVEL
+        metric=metric, value=bounds.value, low=bounds.low, high=bounds.high, level=bounds.level
     )

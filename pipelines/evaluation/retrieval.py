@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from engine.spec.run_folder import Baseline, NewProducts
+from engine.spec.run_folder import CLAIM_LEVEL, Baseline, NewProducts
 from engine.spec.uncertainty import clustered_interval
 from pipelines import metrics
 from pipelines.errors import RunFailure
 from pipelines.evaluation.candidates import Candidates, Interactions, Numbering
 from pipelines.evaluation.result import Evaluation, buyers_of, interval_of, rows_table, shares_of
-from pipelines.metrics import PRIMARY_K, UNKNOWN, Floats
+from pipelines.metrics import PRIMARY_K, UNKNOWN, Floats, Ranks
 
 PRIMARY = f"recall_at_{PRIMARY_K}"
 
@@ -46,7 +46,7 @@ def evaluate_retrieval(
     ranks, coverage = metrics.rank_candidates(
         scores, truth, numbering.products, _last_rows(test, clusters)
     )
-    if np.isnan(ranks[truth != UNKNOWN]).any():
+    if np.isnan(ranks.above[truth != UNKNOWN]).any():
         raise RunFailure(
             "The model's scores of some test rows are not numbers.",
             hint="Try a smaller learning rate, and look for extreme values in numeric features.",
@@ -54,12 +54,14 @@ def evaluate_retrieval(
     popularity = metrics.popularity_ranks(counts, truth)
     history = metrics.own_history_ranks(*numbering.train, counts, *pairs)
     item_to_item = metrics.item_to_item_ranks(*numbering.train, counts, *pairs, seed=seed)
-    hits = _hits(ranks)
+    hits = metrics.hits(ranks, PRIMARY_K)
 
     def reference(
-        name: Literal["popularity", "own_history", "item_to_item"], own: Floats
+        name: Literal["popularity", "own_history", "item_to_item"], own: Ranks
     ) -> Baseline:
-        difference = clustered_interval(hits - _hits(own), clusters, seed=seed)
+        difference = clustered_interval(
+            hits - metrics.hits(own, PRIMARY_K), clusters, seed=seed, level=CLAIM_LEVEL
+        )
         return Baseline(
             name=name,
             metrics=metrics.ranking_metrics(own),
@@ -77,17 +79,17 @@ def evaluate_retrieval(
         interval=interval_of(PRIMARY, clustered_interval(hits, clusters, seed=seed)),
         baseline=reference("popularity", popularity),
         references=(reference("own_history", history), reference("item_to_item", item_to_item)),
-        new_products=_new_products(ranks[~seen], popularity[~seen]),
+        new_products=_new_products(ranks.of(~seen), popularity.of(~seen)),
         shares=shares_of(pairs, seen),
         rows_without_target=0,
         rows=rows_table(
             test,
             seen,
             {
-                "rank": ranks,
-                "popularity_rank": popularity,
-                "own_history_rank": history,
-                "item_to_item_rank": item_to_item,
+                **_rank_columns("rank", ranks),
+                **_rank_columns("popularity_rank", popularity),
+                **_rank_columns("own_history_rank", history),
+                **_rank_columns("item_to_item_rank", item_to_item),
             },
         ),
     )
@@ -101,15 +103,16 @@ def _last_rows(test: Interactions, buyers: NDArray[np.int64]) -> NDArray[np.bool
     return last
 
 
-def _hits(ranks: Floats) -> Floats:
-    return metrics.hits(ranks, PRIMARY_K).astype(np.float64)
+def _rank_columns(name: str, ranks: Ranks) -> dict[str, Floats]:
+    return {name: ranks.mid, f"{name}_ties": ranks.ties}
 
 
-def _new_products(ranks: Floats, popularity: Floats) -> NewProducts | None:
-    if len(ranks) == 0:
+def _new_products(ranks: Ranks, popularity: Ranks) -> NewProducts | None:
+    rows = len(ranks.above)
+    if rows == 0:
         return None
     return NewProducts(
-        rows=len(ranks),
+        rows=rows,
         metrics=metrics.recalls(ranks),
         popularity=metrics.recalls(popularity),
     )

@@ -17,7 +17,7 @@ the product in parentheses has one element a buyer.
 import numpy as np
 from scipy import sparse
 
-from pipelines.metrics.ranks import UNKNOWN, Floats, Ints, blocks, mid_rank
+from pipelines.metrics.ranks import UNKNOWN, Floats, Ints, Ranks, blocks, place
 from pipelines.metrics.references import popularity_ranks
 
 _ASYMMETRY = 0.8
@@ -33,8 +33,8 @@ def item_to_item_ranks(
     *,
     seed: int,
     max_work: int = _MAX_WORK,
-) -> Floats:
-    """Return each row's mid-rank when buyers are offered what goes with their products of train.
+) -> Ranks:
+    """Return each row's rank when buyers are offered what goes with their products of train.
 
     Scores that are equal in float32 are ties, which `counts` decides.
 
@@ -48,23 +48,21 @@ def item_to_item_ranks(
         max_work: multiplications at most, about 1e9 a second. Where more are due, as many train
             buyers as that allows are drawn and co-occurrences of two products are projected from
             theirs; a product's similarity to itself stays 1.
-
-    Returns:
-        Ranks `[rows] float64`, NaN where the true product is unknown.
     """
     ranks = popularity_ranks(counts, truth)
     rows = np.flatnonzero((buyer != UNKNOWN) & (truth != UNKNOWN))
     rows = rows[np.argsort(buyer[rows], kind="stable")]
     if len(rows) == 0:
         return ranks
-    whose, place = np.unique(buyer[rows], return_inverse=True)
+    whose, positions = np.unique(buyer[rows], return_inverse=True)
     scorer = _Scorer(_weights(train_buyer, train_product, len(counts)), len(whose), seed, max_work)
     width = 2 * max(len(counts), scorer.neighbours)  # scores are float64 at first
     for some in blocks(len(whose), width):
         scores = scorer.scores(whose[some])
-        for at in range(*np.searchsorted(place, [some.start, some.stop])):
+        for at in range(*np.searchsorted(positions, [some.start, some.stop])):
             row = rows[at]
-            ranks[row] = mid_rank(scores[place[at] - some.start], int(truth[row]), counts)
+            own = scores[positions[at] - some.start]
+            ranks.above[row], ranks.ties[row] = place(own, int(truth[row]), counts)
     return ranks
 
 

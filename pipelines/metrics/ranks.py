@@ -1,7 +1,9 @@
 """Exact ranks over all candidates, and what is measured of them.
 
-A rank is 0-based and counts ties half: candidates with a greater score, plus half of the others
-with an equal one. So a model that scores everything alike ranks in the middle, not first.
+Ties are broken at random, in expectation: of 20 candidates that share the places 91 to 110, each
+is among the first 100 with a chance of one half. So a model that scores everything alike has the
+recall of chance, and popularity, whose counts tie a lot, neither gains nor loses by where a tie
+lies.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.spec.places import expected_gains, expected_hits
 
 RECALL_AT = (5, 10, 50, 100)
 PRIMARY_K = 100
@@ -23,23 +27,49 @@ Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 
 
+class Ranks(NamedTuple):
+    """Where the true product of each row stands among the candidates.
+
+    Attributes:
+        above: candidates with a greater score `[rows] float64`; NaN where the true product is
+            unknown or has no number as its score.
+        ties: other candidates with an equal score `[rows] float64`; 0 where `above` is NaN.
+    """
+
+    above: Floats
+    ties: Floats
+
+    @classmethod
+    def unknown(cls, rows: int) -> "Ranks":
+        """Return the ranks of rows whose product is unknown."""
+        return cls(np.full(rows, np.nan), np.zeros(rows))
+
+    @property
+    def mid(self) -> Floats:
+        """Mid-ranks `[rows] float64`, from 0: ties count half."""
+        return self.above + self.ties / 2
+
+    def of(self, rows: Any) -> "Ranks":  # noqa: ANN401 - whatever selects from an array
+        """Return the ranks of some rows."""
+        return Ranks(self.above[rows], self.ties[rows])
+
+
 class Ranking(NamedTuple):
     """What one pass over all scores yields.
 
     Attributes:
-        ranks: mid-ranks `[rows] float64`, NaN where the true product is unknown or has no number
-            as its score.
+        ranks: of the rows.
         coverage: share of the candidates that are among the first `SHOWN_K` of at least one query.
     """
 
-    ranks: Floats
+    ranks: Ranks
     coverage: float
 
 
 def rank_candidates(
     scores: Callable[[slice], Floats], truth: Ints, candidates: int, queries: NDArray[np.bool_]
 ) -> Ranking:
-    """Return each row's mid-rank of its true candidate, and the catalogue coverage.
+    """Return the rank of each row's true candidate, and the catalogue coverage.
 
     Args:
         scores: gives the scores `[rows of the slice, candidates]` of some rows; called once for
@@ -49,11 +79,14 @@ def rank_candidates(
         queries: the rows whose first candidates count for the coverage `[rows]`; of equal scores
             the lower index comes first.
     """
-    ranks = np.full(len(truth), np.nan)
+    ranks = Ranks.unknown(len(truth))
     shown = np.zeros(candidates, np.bool_)
     for rows in blocks(len(truth), candidates):
         block = scores(rows)
-        ranks[rows] = mid_ranks(block, truth[rows])
+        # Row by row: a comparison's result stays in the cache until it is counted.
+        for row in np.flatnonzero(truth[rows] != UNKNOWN):
+            at = rows.start + row
+            ranks.above[at], ranks.ties[at] = place(block[row], int(truth[at]))
         for row in np.flatnonzero(queries[rows]):
             shown[first(block[row], SHOWN_K)] = True
     return Ranking(ranks, float(np.mean(shown)))
@@ -66,41 +99,24 @@ def blocks(rows: int, width: int) -> Iterator[slice]:
         yield slice(start, min(start + step, rows))
 
 
-def mid_ranks(scores: Floats, truth: Ints) -> Floats:
-    """Return the mid-rank of each row's true candidate.
-
-    Args:
-        scores: `[rows, candidates]`.
-        truth: index of each row's true candidate `[rows]`, `UNKNOWN` where it isn't one.
-
-    Returns:
-        Ranks `[rows] float64`, NaN where the true product is unknown or its score is NaN.
-    """
-    ranks = np.full(len(truth), np.nan)
-    # Row by row: a comparison's result stays in the cache until it is counted.
-    for row in np.flatnonzero(truth != UNKNOWN):
-        ranks[row] = mid_rank(scores[row], int(truth[row]))
-    return ranks
-
-
-def mid_rank(scores: Floats, true: int, popularity: Ints | None = None) -> float:
-    """Return the mid-rank of one candidate; NaN if its score is NaN.
+def place(scores: Floats, true: int, popularity: Ints | None = None) -> tuple[float, int]:
+    """Return how many candidates are above one, and how many others are level with it.
 
     Args:
         scores: `[candidates]`.
-        true: the candidate's index.
+        true: the candidate's index; if its score is NaN, so is how many are above it.
         popularity: decides between equal scores `[candidates]`; without it they are ties.
     """
     own = scores[true]
     if np.isnan(own):
-        return np.nan
+        return np.nan, 0
     above = np.count_nonzero(scores > own)
     level = scores == own
     if popularity is None:
-        return above + (np.count_nonzero(level) - 1) / 2
+        return above, np.count_nonzero(level) - 1
     tied = popularity[level]
     above += np.count_nonzero(tied > popularity[true])
-    return above + (np.count_nonzero(tied == popularity[true]) - 1) / 2
+    return above, np.count_nonzero(tied == popularity[true]) - 1
 
 
 def first(scores: Floats, k: int) -> Ints:
@@ -112,28 +128,26 @@ def first(scores: Floats, k: int) -> Ints:
     return np.append(greater, np.flatnonzero(scores == least)[: k - len(greater)])
 
 
-def hits(ranks: Floats, k: int) -> NDArray[np.bool_]:
-    """Return which rows have their true product among the first k; unknown products never do."""
-    return ranks < k
+def hits(ranks: Ranks, k: int) -> Floats:
+    """Return how likely each row's true product is among the first k `[rows] float64`."""
+    return expected_hits(ranks.above, ranks.ties, k)
 
 
-def recalls(ranks: Floats) -> dict[str, float]:
+def recalls(ranks: Ranks) -> dict[str, float]:
     """Return `recall_at_K` for every K of `RECALL_AT`: the share of rows that are hits."""
     return {f"recall_at_{k}": float(np.mean(hits(ranks, k))) for k in RECALL_AT}
 
 
-def ndcg(ranks: Floats, k: int) -> float:
-    """Return NDCG@k where each row has one relevant product: the mean of 1/log2(2 + rank).
+def ndcg(ranks: Ranks, k: int) -> float:
+    """Return NDCG@k where each row has one relevant product: the mean of 1/log2(2 + place).
 
     The ideal list has that product first, so its DCG is 1 and nothing is left to divide by
-    (Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques", 2002). Ties are
-    by mid-rank: 2 candidates that share the first 2 places each count 1/log2(2.5), and nothing is
-    counted from rank k on.
+    (Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques", 2002). Of ties
+    it is the expectation: 2 candidates that share the first 2 places have (1 + 1/log2(3)) / 2 each.
     """
-    gains = np.where(hits(ranks, k), 1 / np.log2(2 + ranks), 0.0)
-    return float(np.mean(gains))
+    return float(np.mean(expected_gains(ranks.above, ranks.ties, k)))
 
 
-def ranking_metrics(ranks: Floats) -> dict[str, float]:
+def ranking_metrics(ranks: Ranks) -> dict[str, float]:
     """Return `recall_at_K` for every K and `ndcg_at_10`."""
     return {**recalls(ranks), f"ndcg_at_{SHOWN_K}": ndcg(ranks, SHOWN_K)}

@@ -1,35 +1,34 @@
 """Rankings that need no training: what is popular, and what the buyer had before.
 
-They are measured on the same rows as the model and with the same mid-ranks. A test product that
+They are measured on the same rows as the model and with the same rule for ties. A test product that
 train doesn't have is no candidate: every ranking, the model's too, has NaN there, always a miss.
 """
 
 import numpy as np
 
-from pipelines.metrics.ranks import UNKNOWN, Floats, Ints
+from pipelines.metrics.ranks import UNKNOWN, Floats, Ints, Ranks
 
 
-def popularity_ranks(counts: Ints, truth: Ints) -> Floats:
-    """Return each row's mid-rank when every buyer is offered the most frequent products.
+def popularity_ranks(counts: Ints, truth: Ints) -> Ranks:
+    """Return each row's rank when every buyer is offered the most frequent products.
 
     Args:
         counts: rows of train with each candidate `[candidates]`.
         truth: index of each row's true candidate `[rows]`, `UNKNOWN` where it isn't one.
-
-    Returns:
-        Ranks `[rows] float64`, NaN where the true product is unknown.
     """
     ascending = np.sort(counts)
     greater = len(counts) - np.searchsorted(ascending, counts, side="right")
     equal = len(counts) - greater - np.searchsorted(ascending, counts, side="left")
-    ranks = greater + (equal - 1) / 2
-    return np.where(truth == UNKNOWN, np.nan, ranks[truth])
+    unknown = truth == UNKNOWN
+    return Ranks(
+        np.where(unknown, np.nan, greater[truth]), np.where(unknown, 0.0, equal[truth] - 1)
+    )
 
 
 def own_history_ranks(
     train_buyer: Ints, train_product: Ints, counts: Ints, buyer: Ints, truth: Ints
-) -> Floats:
-    """Return each row's mid-rank when buyers are offered what they had before, then the popular.
+) -> Ranks:
+    """Return each row's rank when buyers are offered what they had before, then the popular.
 
     A buyer's own products come first, by how often train has the pair, then by `counts`; all
     others follow by `counts`.
@@ -40,9 +39,6 @@ def own_history_ranks(
         counts: rows of train with each candidate `[candidates]`.
         buyer: buyer of each row `[rows]`; one that train doesn't have gets popularity.
         truth: index of each row's true candidate `[rows]`, `UNKNOWN` where it isn't one.
-
-    Returns:
-        Ranks `[rows] float64`, NaN where the true product is unknown.
     """
     ranks = popularity_ranks(counts, truth)
     order = np.argsort(train_buyer, kind="stable")
@@ -53,7 +49,8 @@ def own_history_ranks(
         if who == UNKNOWN or len(own_rows) == 0:
             continue
         own, times = np.unique(np.asarray(train_product)[own_rows], return_counts=True)
-        ranks[rows] = _history_ranks(own, times, counts, truth[rows], ranks[rows])
+        found = _history_ranks(own, times, counts, truth[rows], ranks.of(rows))
+        ranks.above[rows], ranks.ties[rows] = found
     return ranks
 
 
@@ -63,17 +60,19 @@ def _groups(keys: Ints) -> dict[int, Ints]:
     return dict(zip(values.tolist(), np.split(order, starts[1:]), strict=True))
 
 
-def _history_ranks(own: Ints, times: Ints, counts: Ints, truth: Ints, popular: Floats) -> Floats:
+def _history_ranks(own: Ints, times: Ints, counts: Ints, truth: Ints, popular: Ranks) -> Ranks:
     """Return the ranks of one buyer's rows; `popular` has their ranks by popularity alone."""
     place = np.minimum(np.searchsorted(own, truth), len(own) - 1)
     had = own[place] == truth
     count, own_count = counts[truth][:, None], counts[own][None, :]
+    more, equal = own_count > count, own_count == count
     # Among the own products: more often with this buyer, or as often and more popular.
     time = np.where(had, times[place], 0)[:, None]
     same_time = times[None, :] == time
-    above = (times[None, :] > time) | (same_time & (own_count > count))
-    tied = same_time & (own_count == count)
-    within = above.sum(axis=1) + (tied.sum(axis=1) - 1) / 2
+    above: Floats = ((times[None, :] > time) | (same_time & more)).sum(axis=1)
+    tied: Floats = (same_time & equal).sum(axis=1) - 1
     # Behind them: popularity, less the own products that popularity had placed above or level.
-    moved = (own_count > count).sum(axis=1) + (own_count == count).sum(axis=1) / 2
-    return np.where(had, within, len(own) + popular - moved)
+    behind = len(own) + popular.above - more.sum(axis=1)
+    return Ranks(
+        np.where(had, above, behind), np.where(had, tied, popular.ties - equal.sum(axis=1))
+    )

@@ -13,14 +13,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import duckdb
+import numpy as np
 
 from tests.bench import app
+from tests.engine.analysis.laboratory import Laboratory
+from tests.engine.analysis.rows_files import rows_file
 
 ROOT = Path(__file__).parents[2]
 HISTORY = ROOT / "docs" / "bench" / "history.jsonl"
@@ -38,6 +42,7 @@ def main() -> None:
             **runs(folder),
             **ticks(folder),
             **lists(folder),
+            **comparisons(folder),
             **app.figures(folder / "demo", newest="#100003"),
         }
     finally:
@@ -96,10 +101,29 @@ def planning(folder: Path) -> dict[str, float]:
     count = f"""SELECT count(*), count(DISTINCT product_id) FROM '{data}/transactions.parquet'
         LEFT JOIN '{data}/products.parquet' USING (product_id)"""
     with Engine(Workspace(folder / "demo"), start_worker=False) as engine:
+        plans = {
+            share: engine.plan(request("basic").replace(sample_percent=share))
+            for share in (10, 100)
+        }
         return {
             "count 1.47 M joined rows, s": median(lambda: duckdb.sql(count).fetchall()),
+            "summary of them, s (budget 2)": median(lambda: engine.dataset_summary("grocery")),
             "plan a quick test over them, s": median(lambda: engine.plan(request("basic"))),
+            **{
+                f"rows of every split of a sample of {share}%, s (budget 2)": median(
+                    partial(read_splits, plan.examples.queries)
+                )
+                for share, plan in plans.items()
+            },
         }
+
+
+def read_splits(queries: Mapping[str, str]) -> None:
+    """Read the rows of every split as ExampleGen does."""
+    for query in queries.values():
+        with duckdb.connect() as connection:
+            for _ in connection.sql(query).to_arrow_reader(20_000):
+                pass
 
 
 def runs(folder: Path) -> dict[str, float]:
@@ -172,6 +196,26 @@ def lists(folder: Path) -> dict[str, float]:
                 lambda: listed(search="dataset 99")
             ),
         }
+
+
+def comparisons(folder: Path) -> dict[str, float]:
+    """Return how long it takes to compare 4 experiments on 50,000 test rows each."""
+    workspace = folder / "compared"
+    workspace.mkdir()
+    (workspace / "config.toml").touch()
+    rng = np.random.default_rng(0)
+    laboratory = Laboratory(workspace)
+    figures: dict[str, float] = {}
+    for buyers in (2_500, 20_000):
+        rows = rng.integers(buyers, size=50_000)
+        numbers = [
+            laboratory.completed(rows=rows_file(rows, rank=rng.integers(0, 1_000, 50_000)))
+            for _ in range(4)
+        ]
+        name = f"compare 4 × 50,000 test rows of {buyers:,} buyers, s (budget 1)"
+        figures[name] = median(partial(laboratory.engine.compare, numbers))
+    laboratory.engine.close()
+    return figures
 
 
 def until(experiment: dict, component: str) -> float:

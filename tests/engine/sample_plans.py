@@ -25,13 +25,17 @@ DEFINITIONS = {
 
 
 class SamplePlanner:
-    """Plans without data; `replanned` keeps the definitions that reruns came with."""
+    """Plans without data.
+
+    `replanned` keeps the definitions that reruns came with; `edited` has what else plans have now.
+    """
 
     def __init__(self):
         self.replanned = []
+        self.edited = {}
 
     def plan(self, request):
-        return plan_of(request)
+        return plan_of(request).replace(**self.edited)
 
     def replan(self, request, definitions):
         self.replanned.append(definitions)

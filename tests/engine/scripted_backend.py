@@ -171,6 +171,7 @@ def metrics_of(epochs=3, *, recall=0.2, popularity=0.15, low=0.03, high=0.07, un
             "test_recall_at_100": recall,
         },
         params={"epochs": epochs, "batch_size": 256, "learning_rate": 0.01},
+        popularity_prior=True,
         baseline=Baseline(
             name="popularity", metrics={"recall_at_100": popularity}, difference=difference
         ),

@@ -87,6 +87,7 @@ def test_completed_experiment_prints_the_object_of_show(engine, tick, backend):
     )
     nulls = dict.fromkeys(
         (
+            "new_recall_at_100",
             "ndcg_at_10",
             "catalogue_coverage",
             "rmse",
@@ -113,10 +114,12 @@ def test_completed_experiment_prints_the_object_of_show(engine, tick, backend):
         "stage": None,
         "progress": 1.0,
         "model_type": "retrieval",
+        "primary_metric": "recall_at_100",
         "backend": "local",
         "dataset": "ratings",
         "feature_config": "basic",
         "model_config": "retrieval-small",
+        "epochs_trained": 3,
         "params": {
             "sample_percent": 10.0,
             "sample_by": "buyer",
@@ -152,6 +155,7 @@ def test_completed_experiment_prints_the_object_of_show(engine, tick, backend):
             "recall_at_10": None,
             "recall_at_50": None,
             "recall_at_100": 0.15,
+            "new_recall_at_100": None,
             "ndcg_at_10": None,
             "test_rmse": None,
             "test_mae": None,
@@ -166,6 +170,7 @@ def test_completed_experiment_prints_the_object_of_show(engine, tick, backend):
         "references": {},
         "seen_in_train": {"pairs": 0.4, "buyers": 0.9, "products": 0.75, "candidates": 120},
         "rows": {"train": 801, "eval": 149, "test": 500},
+        "rows_without_target": None,
         "started_at": "2026-11-23T12:00:00Z",
         "ended_at": "2026-11-23T12:01:00Z",
         "duration_seconds": 60.0,

@@ -8,7 +8,7 @@ import pytest
 
 from engine.report import render_report
 from engine.report.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, bars, curves
-from engine.report.wording import label, moment, number, percent
+from engine.report.wording import moment, number, percent
 from engine.spec.run_folder import Vocabulary, WeightNorms
 from engine.statistics import read_statistics
 from tests.engine.cli.sample_views import completed, history
@@ -132,12 +132,9 @@ def test_numbers_read_easily(value, shown):
     assert number(value) == shown
 
 
-def test_shares_moments_and_metrics_read_easily():
+def test_shares_and_moments_read_easily():
     assert [percent(share) for share in (0, 0.0001, 0.5)] == ["0.0%", "< 0.1%", "50.0%"]
     at = datetime(2017, 7, 8, 15, 40, tzinfo=UTC).timestamp() * 1e6
     assert moment(at) == "2017-07-08 15:40"
     assert moment(-86_400e6) == "1969-12-31 00:00"
     assert moment(1e30) == "1e+30"
-    named = {"recall_at_100": "Recall@100", "test_rmse": "test RMSE", "auc_roc": "AUC-ROC"}
-    assert {name: label(name) for name in named} == named
-    assert label("val_recall_at_5") == "val Recall@5"

@@ -2,7 +2,14 @@
 
 import pytest
 
-from engine.results import baseline, columns, references, seen_in_train, verdicts
+from engine.results import (
+    baseline,
+    columns,
+    references,
+    rows_without_target,
+    seen_in_train,
+    verdicts,
+)
 from engine.spec.run_folder import Baseline, Interval, LossCurves, NewProducts, Rows
 from tests.engine.scripted_backend import metrics_of
 
@@ -114,6 +121,12 @@ def test_a_model_that_adds_nothing_to_popularity_is_told():
     )
 
 
+def test_a_model_without_the_prior_may_equal_popularity():
+    by_itself = metrics_of(low=-0.01, high=0.02).replace(popularity_prior=False)
+    (sentence,) = verdicts(by_itself, completed=True)
+    assert sentence.endswith("95% interval -0.0100 to +0.0200).")
+
+
 def test_many_products_that_train_lacks_are_told():
     told = verdicts(metrics_of().replace(unknown_product_share=0.31), completed=True)[1]
     assert told == (
@@ -130,7 +143,48 @@ def test_a_validation_loss_that_rises_while_training_goes_on_is_told():
     assert told[1].startswith("It overfits: the validation loss was lowest after epoch 2 (9.000)")
     flat = curves.replace(val=(9.5, 9.0, 9.0, 9.05, 9.08))
     assert len(verdicts(metrics.replace(loss=flat), completed=True)) == 1
-    assert len(verdicts(metrics.replace(loss=curves, stopped_early=True), completed=True)) == 1
+    told = verdicts(metrics.replace(loss=curves, stopped_early=True), completed=True)
+    assert not any(sentence.startswith("It overfits") for sentence in told)
+
+
+def test_early_stopping_is_told_with_its_epoch():
+    metrics = metrics_of(epochs=3)
+    stopped = metrics.replace(stopped_early=True, params=metrics.params | {"epochs": 20})
+    assert verdicts(stopped, completed=True)[1] == (
+        "Training stopped early, at epoch 3 of 20: the result is that of the best epoch."
+    )
+    assert columns(stopped)["epochs_trained"] == 3
+
+
+def test_rows_without_a_target_are_told():
+    rated = metrics_of().replace(model_type="multitask", rows_without_target=40)
+    assert "40 of the 500 test rows have no target" in verdicts(rated, completed=True)[1]
+    assert rows_without_target(rated) == 40
+    assert rows_without_target(metrics_of()) is None
+
+
+def test_too_few_test_rows_claim_nothing_anywhere():
+    few = metrics_of(low=0.03, high=0.07).replace(
+        rows=Rows(train=801, eval=149, test=99),
+        model_type="multitask",
+        stopped_early=True,
+        rows_without_target=4,
+        unknown_product_share=0.4,
+        chance_loss=8.0,
+    )
+    about_rows, cold = verdicts(few, completed=True)
+    assert about_rows.startswith("Only 99 test rows")
+    assert cold.startswith("40% of the test rows are of products")
+    assert baseline(few).difference is None
+    assert columns(few)["difference"] is None
+
+
+def test_recall_on_new_products_is_a_figure_beside_popularitys():
+    new = NewProducts(rows=300, metrics={"recall_at_100": 0.03}, popularity={"recall_at_100": 0.05})
+    metrics = metrics_of().replace(new_products=new)
+    assert columns(metrics)["new_recall_at_100"] == 0.03
+    assert baseline(metrics).new_recall_at_100 == 0.05
+    assert columns(metrics_of())["new_recall_at_100"] is None
 
 
 def test_of_errors_below_is_better():

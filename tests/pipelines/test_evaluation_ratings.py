@@ -64,10 +64,15 @@ def test_intervals_are_of_roots_and_of_their_paired_difference():
         [(rows.prediction - rows.label) ** 2, (rows.bias_prediction - rows.label) ** 2], axis=1
     )
     expected = clustered_interval(
-        squares, rows.buyer, seed=0, statistic=lambda m: np.sqrt(m[..., 0]) - np.sqrt(m[..., 1])
+        squares,
+        rows.buyer,
+        seed=0,
+        statistic=lambda m: np.sqrt(m[..., 0]) - np.sqrt(m[..., 1]),
+        level=0.99,
     )
     difference = found.baseline.difference
-    assert (difference.value, difference.low, difference.high) == pytest.approx(tuple(expected))
+    recorded = (difference.value, difference.low, difference.high, difference.level)
+    assert recorded == pytest.approx(tuple(expected))
     assert difference.value == pytest.approx(
         found.metrics["test_rmse"] - found.baseline.metrics["test_rmse"]
     )

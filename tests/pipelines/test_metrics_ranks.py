@@ -6,6 +6,7 @@ import pytest
 from sklearn.metrics import ndcg_score, top_k_accuracy_score
 
 from pipelines import metrics
+from pipelines.metrics import Ranks
 from pipelines.metrics import ranks as ranking
 
 UNKNOWN = metrics.UNKNOWN
@@ -20,23 +21,29 @@ def ranked(scores, truth, queries=None):
 
 
 def test_a_rank_counts_the_greater_scores():
-    assert ranked([[0.1, 0.9, 0.5], [3, 2, 1], [1, 2, 3]], [2, 0, 0]).ranks.tolist() == [1, 0, 2]
+    assert ranked([[0.1, 0.9, 0.5], [3, 2, 1], [1, 2, 3]], [2, 0, 0]).ranks.mid.tolist() == [
+        1,
+        0,
+        2,
+    ]
 
 
 def test_ties_count_half_of_the_others():
     ranks = ranked([[7, 7, 7, 7], [7, 7, 7, 9], [5, 7, 7, 9]], [0, 0, 2]).ranks
-    assert ranks.tolist() == [1.5, 2, 1.5]
+    assert ranks.mid.tolist() == [1.5, 2, 1.5]
+    assert ranks.above.tolist() == [0, 1, 1]
+    assert ranks.ties.tolist() == [3, 2, 1]
 
 
 def test_an_unknown_product_has_no_rank_and_is_a_miss():
     ranks = ranked([[1, 2], [1, 2]], [UNKNOWN, 1]).ranks
-    assert np.isnan(ranks[0])
+    assert np.isnan(ranks.above[0])
     assert metrics.ranking_metrics(ranks)["recall_at_5"] == 0.5
     assert metrics.ranking_metrics(ranks)["ndcg_at_10"] == 0.5
 
 
 def test_a_score_that_is_no_number_has_no_rank():
-    assert np.isnan(ranked([[np.nan, 2, 3]], [0]).ranks[0])
+    assert np.isnan(ranked([[np.nan, 2, 3]], [0]).ranks.above[0])
 
 
 def test_the_result_does_not_depend_on_the_blocks(monkeypatch):
@@ -46,18 +53,47 @@ def test_the_result_does_not_depend_on_the_blocks(monkeypatch):
     whole = ranked(scores, truth, queries)
     monkeypatch.setattr(ranking, "_SCORES_PER_BLOCK", 93)
     in_blocks = ranked(scores, truth, queries)
-    np.testing.assert_array_equal(whole.ranks, in_blocks.ranks)
+    np.testing.assert_array_equal(whole.ranks.above, in_blocks.ranks.above)
+    np.testing.assert_array_equal(whole.ranks.ties, in_blocks.ranks.ties)
     assert 0 < whole.coverage == in_blocks.coverage < 1
 
 
 def test_recall_is_the_share_of_rows_within_the_first_k():
-    ranks = np.array([0, 4, 4.5, 5, 9.5, 10, 49, 50, 99, np.nan])
-    assert metrics.recalls(ranks) == {
+    above = np.array([0, 4, 4, 5, 9, 10, 49, 50, 99, np.nan])
+    assert metrics.recalls(Ranks(above, np.zeros(10))) == {
         "recall_at_5": 0.3,
         "recall_at_10": 0.5,
         "recall_at_50": 0.7,
         "recall_at_100": 0.9,
     }
+
+
+def test_a_tie_across_the_cut_is_a_hit_as_often_as_in_a_random_order():
+    # 3 above and 3 level: the places 4 to 7, of which 2 are among the first 5.
+    ranks = Ranks(np.array([3.0, 5, 0]), np.array([3.0, 3, 9]))
+    assert metrics.hits(ranks, 5).tolist() == [2 / 4, 0, 5 / 10]
+    # Places 9 to 12: the 9th and 10th are worth something.
+    ninth, tenth = 1 / np.log2(10), 1 / np.log2(11)
+    across = Ranks(np.array([8.0]), np.array([3.0]))
+    assert metrics.ranking_metrics(across)["ndcg_at_10"] == pytest.approx((ninth + tenth) / 4)
+
+
+def test_a_model_that_scores_everything_alike_has_the_recall_of_chance():
+    found = metrics.recalls(ranked(np.zeros((3, 150)), [0, 70, 149]).ranks)
+    assert found["recall_at_100"] == pytest.approx(100 / 150)
+    assert found["recall_at_5"] == pytest.approx(5 / 150)
+
+
+def test_ties_are_worth_the_mean_over_random_orders():
+    rng = np.random.default_rng(0)
+    scores, truth = rng.integers(0, 4, (40, 30)).astype(float), rng.integers(0, 30, 40)
+    found = metrics.ranking_metrics(ranked(scores, truth).ranks)
+    shuffled = [
+        metrics.ranking_metrics(ranked(scores + 0.5 * rng.random(scores.shape), truth).ranks)
+        for _ in range(400)
+    ]
+    for name in ("recall_at_5", "recall_at_10", "ndcg_at_10"):
+        assert found[name] == pytest.approx(np.mean([s[name] for s in shuffled]), abs=0.005)
 
 
 def test_recall_equals_top_k_accuracy():
@@ -70,9 +106,10 @@ def test_recall_equals_top_k_accuracy():
 
 
 def test_ndcg_discounts_by_the_logarithm_of_the_place():
-    # First place 1, third 1/log2(4), ninth and tenth shared 1/log2(10.5), eleventh and unknown 0.
-    ranks = np.array([0, 2, 8.5, 10, np.nan])
-    expected = (1 + 1 / 2 + 1 / np.log2(10.5)) / 5
+    # First place 1, third 1/log2(4), ninth and tenth shared, eleventh and unknown 0.
+    ranks = Ranks(np.array([0, 2, 8, 10, np.nan]), np.array([0.0, 0, 1, 0, 0]))
+    shared = (1 / np.log2(10) + 1 / np.log2(11)) / 2
+    expected = (1 + 1 / 2 + shared) / 5
     assert metrics.ranking_metrics(ranks)["ndcg_at_10"] == pytest.approx(expected)
 
 
@@ -99,6 +136,7 @@ def test_lists_prefer_the_lower_index_among_equal_scores():
 def test_metrics_need_neither_tensorflow_nor_the_run_folder():
     code = (
         "import sys, pipelines.metrics;"
-        "assert not {'tensorflow', 'tfx', 'pyarrow', 'pydantic'} & set(sys.modules)"
+        "heavy = {'tensorflow', 'tfx', 'pyarrow', 'engine.spec.run_folder'};"
+        "assert not heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

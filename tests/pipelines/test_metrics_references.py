@@ -8,15 +8,15 @@ from pipelines import metrics
 UNKNOWN = metrics.UNKNOWN
 
 
-def mid_ranks(scores, counts, truth):
-    """Return ranks by scores, then counts, counting each row's candidates one by one."""
+def ranks_one_by_one(scores, counts, truth):
+    """Return (above, ties) by scores, then counts, counting each row's candidates one by one."""
     ranks = []
     for row, true in zip(scores, truth, strict=True):
         keys = [(np.float32(score), count) for score, count in zip(row, counts, strict=True)]
         above = sum(key > keys[true] for key in keys)
         level = sum(key == keys[true] for key in keys)
-        ranks.append(np.nan if true == UNKNOWN else above + (level - 1) / 2)
-    return ranks
+        ranks.append((np.nan, 0) if true == UNKNOWN else (above, level - 1))
+    return np.array(ranks, float).T
 
 
 def pair_counts(buyer, product, buyers, products):
@@ -57,22 +57,22 @@ def test_all_references_have_the_ranks_of_brute_force(data):
     pairs = pair_counts(train_buyer, train_product, train_buyer.max() + 1, len(counts))
     nothing = np.zeros((len(truth), len(counts)))
     np.testing.assert_array_equal(
-        metrics.popularity_ranks(counts, truth), mid_ranks(nothing, counts, truth)
+        metrics.popularity_ranks(counts, truth), ranks_one_by_one(nothing, counts, truth)
     )
     np.testing.assert_array_equal(
         metrics.own_history_ranks(*data[:2], counts, *data[2:]),
-        mid_ranks(pairs[buyer], counts, truth),
+        ranks_one_by_one(pairs[buyer], counts, truth),
     )
     np.testing.assert_array_equal(
         metrics.item_to_item_ranks(*data[:2], counts, *data[2:], seed=0),
-        mid_ranks(item_to_item_scores(pairs)[buyer], counts, truth),
+        ranks_one_by_one(item_to_item_scores(pairs)[buyer], counts, truth),
     )
 
 
 def test_popularity_ranks_products_by_their_counts():
     counts = np.array([5, 1, 5, 3, 1, 1])
     ranks = metrics.popularity_ranks(counts, np.array([0, 1, 2, 3, 4, UNKNOWN]))
-    np.testing.assert_array_equal(ranks, [0.5, 4, 0.5, 2, 4, np.nan])
+    np.testing.assert_array_equal(ranks.mid, [0.5, 4, 0.5, 2, 4, np.nan])
 
 
 def test_own_history_puts_what_the_buyer_had_first_and_popularity_behind():
@@ -84,7 +84,7 @@ def test_own_history_puts_what_the_buyer_had_first_and_popularity_behind():
     truth = np.array([2, 0, 3, 1, 1, 2, UNKNOWN])
     ranks = metrics.own_history_ranks(train_buyer, train_product, counts, buyer, truth)
     # 2, 0, then 3 before 1; buyer 1: 3, 1; a new buyer: 2 and 3 tie for the first two places.
-    np.testing.assert_array_equal(ranks, [0, 1, 2, 3, 1, 0.5, np.nan])
+    np.testing.assert_array_equal(ranks.mid, [0, 1, 2, 3, 1, 0.5, np.nan])
 
 
 def item_to_item(pairs, buyer, truth):
@@ -92,7 +92,7 @@ def item_to_item(pairs, buyer, truth):
     return metrics.item_to_item_ranks(
         train_buyer, train_product, np.bincount(train_product), np.array(buyer),
         np.array(truth), seed=0,
-    ).tolist()  # fmt: skip
+    ).mid.tolist()  # fmt: skip
 
 
 def test_item_to_item_ranks_what_the_same_buyers_have():
@@ -127,10 +127,10 @@ def test_item_to_item_projects_from_a_sample_of_buyers_where_all_are_too_much_wo
         train_buyer, train_product, counts, buyer, truth, seed=3, max_work=half
     )
     drawn = np.random.default_rng(3).choice(20, 10, replace=False)
-    expected = mid_ranks(item_to_item_scores(pairs, drawn)[buyer], counts, truth)
+    expected = ranks_one_by_one(item_to_item_scores(pairs, drawn)[buyer], counts, truth)
     np.testing.assert_array_equal(ranks, expected)
-    everything = mid_ranks(item_to_item_scores(pairs)[buyer], counts, truth)
-    assert ranks.tolist() != everything
+    everything = ranks_one_by_one(item_to_item_scores(pairs)[buyer], counts, truth)
+    assert not np.array_equal(ranks, everything, equal_nan=True)
 
 
 def test_references_agree_on_what_train_does_not_know():
@@ -141,4 +141,5 @@ def test_references_agree_on_what_train_does_not_know():
         metrics.own_history_ranks(*train, counts, *test),
         metrics.item_to_item_ranks(*train, counts, *test, seed=0),
     ):
-        assert ranks.tolist() == pytest.approx([np.nan], nan_ok=True)
+        assert ranks.above.tolist() == pytest.approx([np.nan], nan_ok=True)
+        assert ranks.ties.tolist() == [0]

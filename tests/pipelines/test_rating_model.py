@@ -167,6 +167,19 @@ def test_early_stopping_watches_the_primary_metric(tmp_path):
     assert recorder.epoch_metrics()["val_recall_at_100"] == (0.1, 0.4, 0.3, 0.2)
 
 
+def test_without_retrieval_weight_early_stopping_watches_the_ratings(tmp_path):
+    model = {"type": "multitask", "rating": {}, "retrieval_weight": 0.0}
+    stopping = {"patience": 1, "monitor": "primary"}
+    spec = small_spec(model=model, epochs=2, early_stopping=stopping)
+    train = small_examples(40)
+    train = train._replace(label=(1 + train.query.ids[:, 0] % 5).astype(np.float32))
+    model = TwoTowerModel(spec, VOCABULARIES, labels_of(train.label, "mse"))
+    folder = RunFolder(str(tmp_path))
+    recorder = fit(model, spec, train, train, candidates_of(train), folder, recall=pytest.fail)
+    assert "val_rmse" in recorder.epoch_metrics()
+    assert "val_recall_at_100" not in recorder.epoch_metrics()
+
+
 @pytest.mark.parametrize(
     ("settings", "width"), [({}, 16), ({"softmax_group": 4}, 4), ({"hard_negatives": 2}, 3)]
 )

@@ -8,8 +8,8 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 
-from engine.formats import clock, duration, figure
-from engine.metric_names import IN_RESULTS, metric_label, standing
+from engine.formats import clock, duration, epochs_text, figure
+from engine.metric_names import in_results, metric_label, standing
 from engine.text import safe_line
 from tui.link import Link
 from tui.look import ACCENT, BAD, BOLD, GOOD, MUTED, WARNING, Look
@@ -148,7 +148,8 @@ def _verdicts(seen: "ExperimentDetail", width: int, look: Look) -> list[Content]
 def _result(seen: "ExperimentDetail", look: Look) -> list[Content]:
     rows: list[Content] = []
     others = [*([seen.baseline] if seen.baseline else []), *seen.references.values()]
-    found = [name for name in IN_RESULTS if getattr(seen.metrics, name) is not None]
+    names = in_results(seen.primary_metric)
+    found = [name for name in names if getattr(seen.metrics, name) is not None]
     if not found:
         return []
     if others:
@@ -165,8 +166,6 @@ def _result(seen: "ExperimentDetail", look: Look) -> list[Content]:
         rows.append(_row("95% interval", (look.draw(f"{low} – {high}"), "")))
     if seen.difference is not None:
         rows.append(_row("difference", *_difference(seen, look)))
-    if seen.metrics.loss is not None:
-        rows.append(_row("loss", figure(seen.metrics.loss)))
     return _section("Result", rows)
 
 
@@ -189,7 +188,7 @@ def _run(seen: "ExperimentDetail", width: int) -> list[Content]:
     sample = f"{params.sample_percent:g}% by {params.sample_by}"
     rows = [
         *_long_row("data", f"{sample}, {split}", "", width),
-        _row("epochs", f"{params.epochs}"),
+        _row("epochs", epochs_text(params.epochs, seen.epochs_trained)),
         _row("batch size", f"{params.batch_size:,}"),
         _row("learning rate", f"{params.learning_rate:g} ({params.optimizer})"),
         _row("seed", f"{params.seed}"),

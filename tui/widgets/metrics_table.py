@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from engine.metric_names import IN_RESULTS, Standing, lower_is_better, metric_label
+from engine.metric_names import Standing, in_results, lower_is_better, metric_label
 from engine.metric_names import standing as of_interval
 from engine.text import safe_line
 from tui.look import BAD, BOLD, FAINT, GOOD, MUTED, STATUS_STYLE, Look
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from engine.snapshots import BaselineView, ExperimentDetail, TrainingHistory
     from engine.spec.run_folder import Interval
 
-_ENOUGH_TEST_ROWS = 100
-"""On fewer the verdicts conclude nothing, so no comparison is claimed here either."""
 _NEWEST_EPOCHS = 8
 _LABEL = 10
 _REFERENCES = {
@@ -46,9 +44,7 @@ def number(value: float | None, decimals: int = 3) -> str:
 
 
 def standing(difference: "Interval") -> Standing:
-    """Return how a model stands to another; an interval without width says nothing."""
-    if difference.low == difference.high:
-        return "alike"
+    """Return how a model stands to another."""
     return of_interval(difference.metric, difference.low, difference.high)
 
 
@@ -81,20 +77,20 @@ def with_interval(interval: "Interval", look: Look) -> Content:
 
 def result_lines(seen: "ExperimentDetail", look: Look, width: int) -> list[Content]:
     """Return the table of a run that has metrics, and what they are worth."""
-    names = [name for name in IN_RESULTS if getattr(seen.metrics, name) is not None]
+    ordered = in_results(seen.primary_metric)
+    names = [name for name in ordered if getattr(seen.metrics, name) is not None]
     others = _others(seen)
     lines = [_heading(others, look, width)]
     lines += [_row(seen, name, others, width) for name in names]
     lines.append(Content())
     if seen.interval is not None:
         lines += with_interval(seen.interval, look).wrap(width)
-    if seen.rows is not None and seen.rows.test >= _ENOUGH_TEST_ROWS:
-        words = [
-            compared(other.difference, _REFERENCES.get(name, name), look)
-            for name, other in others
-            if other.difference is not None
-        ]
-        lines += Content("   ").join(words).wrap(width) if words else []
+    words = [
+        compared(other.difference, _REFERENCES.get(name, name), look)
+        for name, other in others
+        if other.difference is not None
+    ]
+    lines += Content("   ").join(words).wrap(width) if words else []
     return [*lines, Content(), *_sentences(seen.verdicts, width, look)]
 
 
@@ -205,7 +201,7 @@ class MetricsTable(LineBlock):
 
 def has_result(seen: "ExperimentDetail") -> bool:
     """Whether the run has metrics to show in a table."""
-    return any(getattr(seen.metrics, name) is not None for name in IN_RESULTS)
+    return getattr(seen.metrics, seen.primary_metric) is not None
 
 
 def _others(seen: "ExperimentDetail") -> list[tuple[str, "BaselineView"]]:
@@ -263,7 +259,7 @@ def _row(
 
 
 def _facts(seen: "ExperimentDetail") -> Content:
-    parts = [("loss ", number(seen.metrics.loss), "")] if seen.metrics.loss is not None else []
+    parts: list[tuple[str, str, str]] = []
     if seen.rows is not None:
         parts.append(("", f"{seen.rows.test:,}", " test rows"))
     if seen.seen_in_train is not None:

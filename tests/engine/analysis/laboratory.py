@@ -11,11 +11,12 @@ class Laboratory:
 
     def __init__(self, root):
         self.backend = ScriptedBackend()
+        self.planner = SamplePlanner()
         self.engine = Engine(
             Workspace(root),
             start_worker=False,
             backends={"local": self.backend},
-            planner=SamplePlanner(),
+            planner=self.planner,
         )
         self.service = self.engine._experiments
 

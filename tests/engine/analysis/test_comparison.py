@@ -3,9 +3,10 @@
 import pytest
 
 from engine.errors import InvalidInput, NotAllowed, NotFound
+from engine.spec.run_folder import Rows
 from tests.engine.analysis.laboratory import Laboratory
 from tests.engine.analysis.rows_files import rows_file
-from tests.engine.sample_plans import REQUEST
+from tests.engine.sample_plans import DEFINITIONS, REQUEST
 from tests.engine.scripted_backend import metrics_of
 
 BUYERS = [i // 10 for i in range(600)]
@@ -67,7 +68,7 @@ def test_every_pair_is_compared_those_with_the_baseline_first(laboratory):
         (4, 1),
         (4, 2),
     ]
-    assert [p.primary.level for p in found.pairs] == [pytest.approx(1 - 0.05 / 3)] * 6
+    assert [p.primary.level for p in found.pairs] == [pytest.approx(1 - 0.01 / 3)] * 6
 
 
 def test_other_test_rows_are_no_basis_for_a_claim(laboratory):
@@ -81,6 +82,64 @@ def test_other_test_rows_are_no_basis_for_a_claim(laboratory):
         f"No claim about #{other} against #{first}: they were tested on other rows"
         " (sample 25% against 10%; 300 of 600 test rows are common to both)."
     )
+
+
+def test_equal_test_rows_of_runs_on_different_training_data_are_compared_with_a_note(laboratory):
+    rows = rows_file(BUYERS, rank=RANKS)
+    first = laboratory.completed(rows=rows, sample_percent=10)
+    other = laboratory.completed(rows=rows, sample_percent=25)
+    (pair,) = laboratory.engine.compare([first, other]).pairs
+    assert pair.primary.outcome == "no difference"
+    assert pair.verdict.endswith(" They were trained on different data: sample 25% against 10%.")
+
+
+def test_an_edited_dataset_is_told_with_what_was_edited(laboratory):
+    rows = rows_file(BUYERS, rank=RANKS)
+    first = laboratory.completed(rows=rows)
+    dataset = {"primary": "ratings", "filters": [{"last_days": 30}]}
+    laboratory.planner.edited = {
+        "definitions": {**DEFINITIONS, "dataset": dataset},
+        "definition_hashes": {"dataset": "d2", "feature_config": "f1", "model_config": "m1"},
+    }
+    other = laboratory.completed(rows=rows)
+    (pair,) = laboratory.engine.compare([first, other]).pairs
+    assert "dataset ratings was edited in between (filters)" in pair.verdict
+
+
+def test_too_few_test_rows_are_no_basis(laboratory):
+    rows = rows_file(BUYERS[:99], rank=RANKS[:99])
+    few = metrics_of().replace(rows=Rows(train=800, eval=150, test=99))
+    numbers = [laboratory.completed(rows=rows, metrics=few) for _ in range(2)]
+    found = laboratory.engine.compare(numbers)
+    (pair,) = found.pairs
+    assert pair.verdict == (
+        "No claim about #2 against #1: 99 test rows are too few to conclude anything."
+    )
+    assert row(found, "over_baseline").cells[0].text == "–"
+
+
+def test_an_interval_without_width_shows_nothing_about_chance(laboratory):
+    one_buyer = [0] * 300
+    first = laboratory.completed(rows=rows_file(one_buyer, rank=[0] * 300))
+    other = laboratory.completed(rows=rows_file(one_buyer, rank=[200] * 300))
+    (pair,) = laboratory.engine.compare([first, other]).pairs
+    assert pair.primary.outcome == "no difference"
+    assert pair.verdict == (
+        "No difference between #2 and #1 that these test rows can show: Recall@100 -1.0000, with an"
+        " interval without width, which shows nothing about chance."
+    )
+
+
+def test_the_losses_of_different_models_are_not_ranked(laboratory):
+    rows = rows_file(BUYERS, rank=RANKS)
+    lower = metrics_of().replace(final_metrics={"loss": 1.0, "recall_at_100": 0.2})
+    numbers = [
+        laboratory.completed(rows=rows),
+        laboratory.completed(rows=rows, metrics=lower),
+    ]
+    loss = row(laboratory.engine.compare(numbers), "loss")
+    assert loss.differs
+    assert not any(cell.best for cell in loss.cells)
 
 
 def test_models_without_a_common_metric_are_no_basis_either(laboratory):

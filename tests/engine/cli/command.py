@@ -39,8 +39,11 @@ class Command:
         self.folder = folder
 
     def __call__(self, *arguments: str, env: dict[str, str] | None = None) -> Answer:
+        # Whoever runs the tests may have a terminal's width in the environment.
         done = CliRunner().invoke(
-            towerlab, ["--workspace", str(self.folder), *arguments], env=env or {}
+            towerlab,
+            ["--workspace", str(self.folder), *arguments],
+            env={"COLUMNS": None, **(env or {})},
         )
         return Answer(done.exit_code, done.stdout, done.stderr)
 

@@ -33,6 +33,8 @@ def experiment(number: int, status: str, **fields: object) -> ExperimentDetail:
         "stage": None,
         "progress": None,
         "model_type": "retrieval",
+        "primary_metric": "recall_at_100",
+        "epochs_trained": None,
         "backend": "local",
         "dataset": "grocery",
         "feature_config": "basic",
@@ -53,6 +55,7 @@ def experiment(number: int, status: str, **fields: object) -> ExperimentDetail:
         "seen_in_train": None,
         "components": components(*["pending"] * 5),
         "rows": Rows(train=117_544, eval=22_040, test=7_347),
+        "rows_without_target": None,
         "definitions": DefinitionsView(
             hashes=DefinitionHashes(dataset="d", feature_config="f", model_config_hash="m"),
             buyer=_tower("household_id", 32),

@@ -13,7 +13,7 @@ SHOWN = {
     "backend", "dataset", "feature_config", "model_config", "params", "metrics", "baseline",
     "interval", "references", "verdicts", "seen_in_train", "components", "rows", "created_at",
     "started_at", "ended_at", "duration_seconds", "error", "parent", "definitions", "cloud",
-    "artifacts_uri",
+    "artifacts_uri", "primary_metric", "epochs_trained", "rows_without_target",
 }  # fmt: skip
 
 

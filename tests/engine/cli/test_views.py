@@ -71,7 +71,7 @@ def test_the_overview_sets_the_result_beside_the_baseline() -> None:
     lines = printed(experiment_overview(completed(3), to=console(120)), width=120)
     rows = [line.split() for line in lines]
     assert ["Recall@100", "0.166", "0.149", "0.158", "to", "0.174"] in rows
-    assert ["loss", "7.123"] in rows
+    assert ["loss", "7.123", "–"] in rows
     assert "10% of the buyers" in "\n".join(lines)
     assert "rerun of #2" in "\n".join(lines)
 

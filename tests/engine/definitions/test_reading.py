@@ -68,6 +68,8 @@ def test_the_example_of_the_documentation_is_valid(tmp_path: Path):
          "datasets.grocery.filters[0].in: needs at least one value"),
         ('in = ["GROCERY", "DELI"]', "min = 3\nmax = 2", 26,
          "datasets.grocery.filters[0].max: is below min (3)"),
+        ('in = ["GROCERY", "DELI"]', 'start = "2024-02-01"\nend = "2024-01-31"', 26,
+         "datasets.grocery.filters[0].end: is before start (2024-02-01)"),
         ('in = ["GROCERY", "DELI"]', "last_days = 0", 25,
          "datasets.grocery.filters[0].last_days: must be above 0"),
         ('in = ["GROCERY", "DELI"]', 'start = "soon"', 25,

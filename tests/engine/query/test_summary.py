@@ -37,7 +37,29 @@ def test_a_summary_describes_the_rows_with_ids(tmp_path: Path):
         TopValue(value="c", rows=1),
     )
     assert columns["tag"].missing_share == 0.25
+    assert (columns["user"].distinct, columns["tag"].distinct) == (3, 2)
     assert columns["at"].maximum == "2024-01-05T12:00:00+00:00"
+
+
+def test_a_column_of_nulls_has_no_values(tmp_path: Path):
+    duckdb.sql(
+        "SELECT 'u' || i AS user, 'a' AS item, NULL::TEXT AS tag FROM range(3) r(i)"
+    ).write_parquet(str(tmp_path / "t.parquet"))
+    summary = summarize(dataset(tables={"t": "t.parquet"}), root=tmp_path)
+    (tag,) = (column for column in summary.columns if column.name == "tag")
+    assert (tag.missing_share, tag.distinct, tag.top) == (1.0, 0, ())
+
+
+def test_a_join_that_makes_more_rows_is_told_with_its_factor(tmp_path: Path):
+    (tmp_path / "t.csv").write_text(ROWS)
+    (tmp_path / "kinds.csv").write_text("id,kind\na,x\na,y\nb,x\n")
+    definition = dataset(
+        tables={"t": "t.csv", "kinds": "kinds.csv"},
+        joins=[{"table": "kinds", "on": {"item": "id"}}],
+    )
+    (warning,) = summarize(definition, root=tmp_path).warnings
+    assert warning.endswith("joining it makes 7 rows of 5 (1.4x).")
+    assert summarize(dataset(), root=tmp_path).warnings == ()
 
 
 def test_the_sql_of_a_dataset_runs(tmp_path: Path):

@@ -3,7 +3,17 @@
 import pytest
 from pydantic import ValidationError
 
-from engine.spec import Dense, Dropout, Feature, FeatureConfig, Target, Tower, default_dim
+from engine.spec import (
+    Dense,
+    Dropout,
+    Feature,
+    FeatureConfig,
+    ModelConfig,
+    RatingSettings,
+    Target,
+    Tower,
+    default_dim,
+)
 from engine.spec.base import content_hash
 
 ID = Feature(column="user", data_type="text", transforms=("embed",), dim=8, primary=True)
@@ -79,3 +89,26 @@ def test_the_hash_is_of_content_not_of_order_or_description():
     assert config.content_hash(without=without) == other.content_hash(without=without)
     assert config.content_hash() != other.content_hash()
     assert content_hash({"a": 1, "b": 2}) == content_hash({"b": 2, "a": 1})
+
+
+@pytest.mark.parametrize(
+    ("model_type", "weight", "primary"),
+    [
+        ("retrieval", 1.0, "recall_at_100"),
+        ("ranking", 1.0, "test_rmse"),
+        ("multitask", 0.5, "recall_at_100"),
+        ("multitask", 0.0, "test_rmse"),
+    ],
+)
+def test_a_multitask_model_without_retrieval_is_judged_by_its_ratings(model_type, weight, primary):
+    model = ModelConfig(
+        name="m",
+        type=model_type,
+        buyer_tower=Tower(),
+        product_tower=Tower(),
+        output_dim=8,
+        rating=None if model_type == "retrieval" else RatingSettings(),
+        retrieval_weight=weight,
+        learning_rate=0.01,
+    )
+    assert model.primary_metric == primary

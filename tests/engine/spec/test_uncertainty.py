@@ -17,7 +17,7 @@ def test_the_interval_equals_drawing_the_rows_of_whole_buyers():
         means.append(values[np.concatenate([rows_of[buyer] for buyer in drawn])].mean())
     low, high = np.quantile(means, [0.025, 0.975])
     bounds = uncertainty.clustered_interval(values, buyers, seed=7)
-    assert bounds == pytest.approx((values.mean(), low, high))
+    assert bounds == pytest.approx((values.mean(), low, high, 0.95))
 
 
 def test_resamples_may_be_drawn_in_parts(monkeypatch):
@@ -53,7 +53,7 @@ def test_alike_rows_of_a_buyer_widen_the_interval():
 
 def test_one_buyer_gives_an_interval_of_no_width():
     bounds = uncertainty.clustered_interval(np.array([1.0, 0.0]), ["a", "a"], seed=0)
-    assert bounds == (0.5, 0.5, 0.5)
+    assert bounds == (0.5, 0.5, 0.5, 0.95)
 
 
 def test_a_difference_of_roots_is_paired():

@@ -1,5 +1,6 @@
 """The schema: migrations and models agree, old databases come up to date, opening is cheap."""
 
+import json
 import subprocess
 import sys
 from contextlib import closing
@@ -80,6 +81,36 @@ def test_a_database_of_an_earlier_schema_comes_up_to_date_and_keeps_what_it_hold
     created = tmp_path / "created.db"
     open_database(f"sqlite:///{created}").close()
     assert schema_of(path) == schema_of(created)
+
+
+def test_results_from_before_say_what_they_are_judged_by_and_how_long_they_trained(tmp_path):
+    path = tmp_path / "old.db"
+    dump = Path(__file__).parent / "schema_0001.sql"
+    with closing(pysqlite3.connect(str(path))) as old:
+        old.executescript(dump.read_text(encoding="utf-8"))
+        found = old.execute("SELECT content FROM documents WHERE kind = 'metrics'").fetchone()
+        metrics = json.loads(found[0])
+        metrics["interval"]["metric"] = "test_rmse"
+        metrics["new_products"] = {
+            "rows": 9, "metrics": {"recall_at_100": 0.5}, "popularity": {"recall_at_100": 0.4},
+        }  # fmt: skip
+        old.execute(
+            "UPDATE documents SET content = ? WHERE kind = 'metrics' AND experiment_number = 1",
+            (json.dumps(metrics),),
+        )
+        old.execute(
+            "UPDATE experiments SET model_type = 'multitask', rows_test = 99 WHERE number = 1"
+        )
+        old.commit()
+    database = open_database(f"sqlite:///{path}")
+    with database.read() as session:
+        first, second, failed = (session.get_one(ExperimentRow, n) for n in (1, 2, 6))
+        assert (first.primary_metric, first.epochs_trained) == ("test_rmse", 3)
+        assert (first.new_recall_at_100, first.difference) == (0.5, None)
+        assert (second.primary_metric, second.epochs_trained) == ("recall_at_100", 8)
+        assert second.difference is not None
+        assert (failed.primary_metric, failed.epochs_trained) == ("recall_at_100", None)
+    database.close()
 
 
 def test_head_is_the_newest_migration():
