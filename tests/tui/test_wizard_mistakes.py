@@ -48,7 +48,7 @@ def root(tmp_path):
 @in_loop
 async def test_missing_days_are_asked_for_quietly_and_then_insisted_on(root):
     async with Wizard(root) as wizard:
-        await wizard.press("ctrl+n", "tab", "right", "right")
+        await wizard.press("ctrl+n", "tab", "tab", "right", "right")
         await wizard.settle()
         assert "Still needed: Train days, Val days, Test days" in wizard.text
         assert wizard.note("train_days") == ""
@@ -79,7 +79,7 @@ async def test_a_bad_number_is_told_beneath_its_field_and_gets_the_focus(root):
 @in_loop
 async def test_bad_days_are_told(root):
     async with Wizard(root) as wizard:
-        await wizard.press("ctrl+n", "tab", "right")
+        await wizard.press("ctrl+n", "tab", "tab", "right")
         for typed in ("-3", "0", "36501", "week"):
             await wizard.write("holdout_days", typed)
             await wizard.press("shift+tab", "ctrl+s")
@@ -90,7 +90,7 @@ async def test_bad_days_are_told(root):
 @in_loop
 async def test_warnings_stand_beneath_the_field_that_causes_them(root):
     async with Wizard(root) as wizard:
-        await wizard.press("ctrl+n", *"50", "tab", "tab", *"60")
+        await wizard.press("ctrl+n", *"50", "tab", "tab", "tab", *"60")
         await wizard.settle()
         assert "60 epochs are many" in wizard.note("epochs")
         assert re.match(r"! Only \d+ test rows", wizard.note("sample_percent"))
@@ -101,9 +101,9 @@ async def test_warnings_stand_beneath_the_field_that_causes_them(root):
 @pytest.mark.parametrize(
     ("keys", "field", "said"),
     [
-        (("tab", "tab", "tab", *"65000"), "batch_size", "larger than the train split"),
+        (("tab", "tab", "tab", "tab", *"65000"), "batch_size", "larger than the train split"),
         (("1",), "sample_percent", "less than 20 rows"),
-        (("tab", "right", "tab", *"9999"), "split", "too small for this split"),
+        (("tab", "tab", "right", "tab", *"9999"), "split", "too small for this split"),
     ],
 )
 @in_loop
