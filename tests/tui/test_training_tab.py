@@ -213,8 +213,8 @@ async def test_weight_norms_are_drawn_by_tower_and_read_with_the_arrows(run, ope
     async with opened() as tab:
         await tab.show(run.completes())
         await tab.press("c", "left")
-        assert "Weight norm, L2      query ○   candidate ×" in tab.text
-        assert "Weight norm, L1      query ○   candidate ×" in tab.text
+        assert "Weight norm, L2   query ○  candidate ×" in tab.text
+        assert "Weight norm, L1   query ○  candidate ×" in tab.text
         assert "epoch 4 of 5   query L2 2.00 L1 1   candidate L2 2.00 L1 1" in tab.text
         await tab.press("c")
         assert "epoch 4 of 5   train 7.000" in tab.text

@@ -65,7 +65,7 @@ class Panel(Vertical):
         """
         head = headline(title, place)
         if chart is not None:
-            head = head + "      " + legend(reversed(chart.series), self._look)
+            head = head + "   " + legend(reversed(chart.series), self._look)
         self.query_one(Lines).show(head, *([below] if below is not None else []))
         self.query_one(LineChart).show(chart, Content.styled(note, MUTED))
 

@@ -114,7 +114,7 @@ class Chart:
 def legend(series: Iterable[Series], look: Look) -> Content:
     """Return the names of curves and how their points look, to stand in a title."""
     parts = [Content.assemble((f"{s.name} ", MUTED), (look.draw(s.point), s.style)) for s in series]
-    return Content("   ").join(parts)
+    return Content("  ").join(parts)
 
 
 class LineChart(PlotextPlot):

@@ -21,7 +21,7 @@ HINTS: Final[dict[str, str]] = {
     "epochs": "↑ ↓ 1 to 50, more with a warning. Passes over the train rows.",
     "batch_size": "↑ ↓ 256 to 8192; any from 1 to 65,536. Examples a training step.",
     "learning_rate": "↑ ↓ 0.0001 to 1. Step size of the optimizer.",
-    "early_stopping": "← → choose. Ends training when this gets no better; the best epoch is kept.",
+    "early_stopping": "← → choose. Ends training that gets no better, and keeps the best epoch.",
     "patience": "↑ ↓ 1 to 1000. Epochs without a better value before training ends.",
     "deterministic": "← → choose. Equal seeds give equal results within 1e-6; slower.",
     "seed": "↑ ↓ 0 to 2,147,483,647. Of weights, shuffling and the choice of a split.",

@@ -20,8 +20,8 @@ _SPLITS = (
 _SAMPLE_BY = (Option("", "auto"), Option("buyer", "buyers"), Option("row", "rows"))
 _STOPPING = (
     Option(NO, "off"),
-    Option("val_loss", "validation loss"),
-    Option("primary", "primary metric"),
+    Option("val_loss", "val loss"),
+    Option("primary", "primary"),
 )
 _DETERMINISTIC = (Option(NO, "off"), Option(YES, "on"))
 _BACKENDS = (
