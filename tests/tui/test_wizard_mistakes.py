@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from engine.errors import EngineError
+from engine.planning import QuickTestRequest
 from tests.sample_data import write_ratings
 from tests.tui.harness import in_loop
 from tests.tui.wizard_app import (
@@ -14,9 +16,11 @@ from tests.tui.wizard_app import (
     WIDE,
     Wizard,
     define,
+    engine_on,
     workspace_in,
 )
 from tui.screens.wizard import WizardScreen
+from tui.screens.wizard.blame import field_of
 from tui.screens.wizard.draft import LABELS
 
 BAD_NUMBERS = (
@@ -231,3 +235,29 @@ async def test_without_definitions_it_says_how_to_get_some(root):
         assert wizard.screen.form.step == "what"
         await wizard.press("escape")
         assert wizard.results == [None]
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ("sample_percent", {"sample_percent": 200.0}),
+        ("split", {"split": "time-holdout", "holdout_days": 9_000}),
+        ("holdout_days", {"split": "time-holdout", "holdout_days": 99_999}),
+        ("train_days", {"train_days": 5}),
+        ("epochs", {"epochs": 0}),
+        ("batch_size", {"batch_size": 60_000}),
+        ("learning_rate", {"learning_rate": 7.0}),
+        ("patience", {"early_stopping": 0}),
+        ("seed", {"seed": -1}),
+        ("backend", {"backend": "vertex"}),
+        ("feature_config", {"feature_config": "gone"}),
+        ("model_config_name", {"model_config_name": "gone"}),
+        ("model_config_name", {"model_config_name": "rating"}),
+    ],
+)
+def test_what_the_engine_refuses_is_told_at_its_field(root, field, wrong):
+    define(root, '[models.rating]\ntype = "ranking"\npreset = "minimal"\n', "rating")
+    asked = {"feature_config": "basic", "model_config_name": "standard", **wrong}
+    with engine_on(root) as engine, pytest.raises(EngineError) as refused:
+        engine.plan(QuickTestRequest(**asked))
+    assert field_of(refused.value.message) == field

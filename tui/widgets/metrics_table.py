@@ -94,8 +94,20 @@ def result_lines(seen: "ExperimentDetail", look: Look, width: int) -> list[Conte
             for name, other in others
             if other.difference is not None
         ]
-        lines += Content("   ").join(words).wrap(width) if words else []
+        lines += _flowed(words, width)
     return [*lines, Content(), *_sentences(seen.verdicts, width, look)]
+
+
+def _flowed(phrases: Iterable[Content], width: int) -> list[Content]:
+    """Return phrases in lines, broken between them where they can be."""
+    lines: list[Content] = []
+    for phrase in phrases:
+        joined = lines[-1] + "   " + phrase if lines else phrase
+        if lines and joined.cell_length <= width:
+            lines[-1] = joined
+        else:
+            lines += phrase.wrap(width)
+    return lines
 
 
 def epoch_lines(history: "TrainingHistory", look: Look) -> list[Content]:
