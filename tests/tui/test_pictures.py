@@ -159,7 +159,7 @@ async def test_training_of_a_completed_run(size, take):
 async def test_data_with_statistics(size, take):
     async with on_workspace(recorded.restore(WORKSPACE), size, number=COMPLETED) as shown:
         await shown.shows("Overview")
-        await shown.press(*["right_square_bracket"] * 2, shows="columns")
+        await shown.press("right_square_bracket", shows="columns")
         take("statistics-first", shown)
         await shown.press("G")
         take("statistics-last", shown)
@@ -169,7 +169,7 @@ async def test_data_with_statistics(size, take):
 async def test_comparison(size, take):
     async with on_workspace(recorded.restore(WORKSPACE), size) as shown:
         await shown.shows("1 running")
-        shown.app.push_screen(CompareScreen(shown.app.link, shown.app.look, COMPARED[:2]))
+        shown.app.push_screen(CompareScreen(shown.app.link, shown.app.look, COMPARED))
         await shown.shows("Recall@100")
         take("compare-two", shown)
         if size[1] == 24:
@@ -180,16 +180,6 @@ async def test_comparison(size, take):
         take("compare-differences", shown)
         await shown.press("e", shows="Markdown")
         take("compare-export", shown)
-
-
-@in_loop
-async def test_comparison_of_what_cannot_be_compared(size, take):
-    async with on_workspace(recorded.restore(WORKSPACE), size) as shown:
-        await shown.shows("1 running")
-        shown.app.push_screen(CompareScreen(shown.app.link, shown.app.look, COMPARED))
-        await shown.shows("Recall@100")
-        await shown.press("right_square_bracket")
-        take("compare-others", shown)
 
 
 @in_loop
