@@ -18,9 +18,15 @@ from tui.messages import OpenExperiment
 from tui.screens.confirm import Confirm, Rerun
 
 if TYPE_CHECKING:
+    from engine.cards import Card
     from engine.snapshots import ExperimentDetail
 
 _R = TypeVar("_R")
+
+
+def can_be_cancelled(seen: "Card | ExperimentDetail") -> bool:
+    """Return whether an experiment can be told to end."""
+    return not seen.ended and seen.intent is None
 
 
 class Operations:
@@ -37,10 +43,18 @@ class Operations:
         self._link = link
         self._look = look
 
-    def new(self) -> None:
-        """Open the wizard and, when a run was started, its experiment."""
-        if self._allowed():
-            self._screen.run_worker(self._new(), group="operation", exclusive=True)
+    async def new(self) -> None:
+        """Open the wizard and, when a run was started, its experiment.
+
+        Returns when the wizard takes keys.
+        """
+        if not self._allowed():
+            return
+        from tui.screens.wizard import WizardScreen
+
+        wizard = WizardScreen(self._link, self._look)
+        await self._screen.app.push_screen(wizard, self._open)
+        await wizard.until_ready()
 
     def rerun(self, number: int) -> None:
         """Ask for changes and run an experiment again."""
@@ -63,11 +77,7 @@ class Operations:
         self._screen.app.copy_to_clipboard(safe_line(command))
         self._tell(f"Copied: {command}")
 
-    async def _new(self) -> None:
-        from tui.screens.wizard import WizardScreen
-
-        app = self._screen.app
-        number = await app.push_screen_wait(WizardScreen(self._link, self._look))
+    def _open(self, number: int | None) -> None:
         if number is not None:
             self._screen.post_message(OpenExperiment(number))
 

@@ -1,8 +1,9 @@
 """Records what real runs write, for the pictures: `python -m tests.tui.record`, about six minutes.
 
 Runs the demo's experiments in a workspace of its own, and copies its database and component logs
-while one of them trains and the next one waits. Left out is what no screen reads: the specs of the
-runs, and the worker's lease, which names this machine. Paths of this machine are replaced.
+while one of them trains and the next one waits, and what a few of them left besides. Left out is
+what no picture shows: the other runs' specs and files, and the worker's lease, which names this
+machine. Paths of this machine are replaced.
 """
 
 import json
@@ -23,11 +24,19 @@ from engine.api import Engine
 from engine.demo import prepare_workspace, request
 from engine.planning import QuickTestRequest
 from engine.snapshots import ExperimentDetail
+from engine.spec.run_folder import HISTOGRAMS, SCHEMA_FILE, STATISTICS_FILES, TEST_ROWS
 from engine.workspace import Workspace
 
 RECORDED = Path(__file__).with_name("recorded")
 DATABASE, RUNS, MOMENT = "workspace.sql", "runs", "moment.txt"
 
+COMPARED = (1, 2)
+"""Experiments whose specs are kept, to be compared: they have the same test rows."""
+_KEPT_FILES = {
+    1: (TEST_ROWS,),
+    2: (TEST_ROWS, HISTOGRAMS, SCHEMA_FILE, *STATISTICS_FILES.values()),
+}
+"""By experiment, what the pictures of comparison, statistics and histograms are made of."""
 _LONGEST_SECONDS = 300
 _LEAVE_SOON = """
 [worker]
@@ -48,7 +57,7 @@ def main() -> None:
         with Engine(Workspace(root)) as engine:
             try:
                 Recording(engine).runs()
-                _keep(engine.workspace, datetime.now(UTC))
+                _keep(engine, datetime.now(UTC))
             finally:
                 for card in engine.cards(limit=100).items:
                     if not card.ended:
@@ -157,13 +166,15 @@ def _until(
     return seen
 
 
-def _keep(workspace: Workspace, moment: datetime) -> None:
+def _keep(engine: Engine, moment: datetime) -> None:
+    workspace = engine.workspace
     shutil.rmtree(RECORDED / RUNS, ignore_errors=True)
     RECORDED.mkdir(exist_ok=True)
     with closing(sqlite3.connect(":memory:")) as copy:
         with closing(sqlite3.connect(workspace.default_database)) as database:
             database.backup(copy)
-        copy.execute("DELETE FROM documents WHERE kind = 'spec'")
+        specs = f"kind = 'spec' AND experiment_number NOT IN {COMPARED}"
+        copy.execute(f"DELETE FROM documents WHERE {specs}")
         copy.execute("DELETE FROM lease")
         copy.commit()
         dump = "\n".join(copy.iterdump())
@@ -171,6 +182,14 @@ def _keep(workspace: Workspace, moment: datetime) -> None:
     for log in sorted(workspace.runs.glob("*/logs/*.jsonl")):
         kept = RECORDED / RUNS / log.relative_to(workspace.runs)
         _write(kept, log.read_text(encoding="utf-8"), workspace)
+    for number, names in _KEPT_FILES.items():
+        uid = engine.get(number).uid
+        for name in names:
+            left = workspace.run_folder(uid) / name
+            if left.exists():  # not every split has statistics
+                kept = RECORDED / RUNS / uid / name
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(left, kept)
     _write(RECORDED / MOMENT, f"{moment.isoformat()}\n", workspace)
 
 

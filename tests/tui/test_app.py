@@ -96,7 +96,8 @@ async def test_help_lists_the_keys_of_where_one_is(shop, run):
     async with Opened(shop.root) as app:
         await app.press("question_mark")
         assert isinstance(app.app.screen, HelpScreen)
-        assert "Cancel the run" in app.text
+        assert "Delete the experiment" in app.text
+        assert "Cancel the run" not in app.text
         assert "Logarithmic" not in app.text
         await app.press("escape")
         await app.press("enter")

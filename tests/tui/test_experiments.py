@@ -10,6 +10,7 @@ from tests.engine.scripted_backend import failure, training
 from tests.tui.harness import EPOCHS, OpenedApp, in_loop
 from tui.screens.confirm import Choose, Confirm, Rerun
 from tui.screens.experiment import ExperimentScreen
+from tui.screens.experiments import ExperimentsScreen
 from tui.widgets.card_list import CardList
 from tui.widgets.filter_bar import Chip, SearchInput
 
@@ -241,10 +242,16 @@ async def test_cancelling_asks_and_then_asks_the_worker(three):
 
 
 @in_loop
-async def test_cancelling_what_has_ended_is_answered_with_a_sentence(three):
+async def test_only_what_can_be_cancelled_offers_it(three):
     async with OpenedApp(three) as app:
-        await app.press("j", "j", "x")
-        await app.shows("#1 has ended already.")
+        for key, offered in (("g", True), ("j", True), ("j", False), ("k", True)):
+            await app.press(key)
+            assert ("x cancel" in app.lines[-1]) == offered
+        await app.press("G", "x")
+        assert isinstance(app.app.screen, ExperimentsScreen)
+        await app.press("enter")
+        await app.shows("Overview")
+        assert "x cancel" not in app.lines[-1]
 
 
 @in_loop

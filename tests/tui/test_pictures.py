@@ -19,8 +19,10 @@ from tests.tui import recorded
 from tests.tui.harness import in_loop
 from tests.tui.layout_flaws import flaws
 from tests.tui.pictures import Golden
+from tests.tui.record import COMPARED
 from tests.tui.shown import Shown, on_workspace
 from tui.options import AppOptions
+from tui.screens.compare import CompareScreen
 from tui.welcome import WelcomeApp
 
 SIZES = [(80, 24), (120, 40)]
@@ -140,6 +142,47 @@ async def test_experiment(size, take, name, number):
 
 
 @in_loop
+async def test_training_of_a_completed_run(size, take):
+    async with on_workspace(recorded.restore(WORKSPACE), size, number=COMPLETED) as shown:
+        await shown.shows("Overview")
+        await shown.press("left_square_bracket", shows="Training")
+        await shown.press("left_square_bracket", shows="Result")
+        pages = ["loss", "recall", "gradients", "norms", "histograms", "vocabularies"]
+        for page in pages if size[1] == 24 else ["weights"]:
+            await shown.press("c")
+            take(f"training-{page}", shown)
+        await shown.press(*["C"] * (size[1] == 24), "t", "t", "l", "left", shows="candidate tower")
+        take("training-layer", shown)
+
+
+@in_loop
+async def test_data_with_statistics(size, take):
+    async with on_workspace(recorded.restore(WORKSPACE), size, number=COMPLETED) as shown:
+        await shown.shows("Overview")
+        await shown.press("right_square_bracket", shows="columns")
+        take("statistics-first", shown)
+        await shown.press("G")
+        take("statistics-last", shown)
+
+
+@in_loop
+async def test_comparison(size, take):
+    async with on_workspace(recorded.restore(WORKSPACE), size) as shown:
+        await shown.shows("1 running")
+        shown.app.push_screen(CompareScreen(shown.app.link, shown.app.look, COMPARED))
+        await shown.shows("Recall@100")
+        take("compare-two", shown)
+        if size[1] == 24:
+            for page in ("verdicts", "loss", "table"):
+                await shown.press("right_square_bracket")
+                take(f"compare-{page}", shown)
+        await shown.press("D", shows="differences only")
+        take("compare-differences", shown)
+        await shown.press("e", shows="Markdown")
+        take("compare-export", shown)
+
+
+@in_loop
 async def test_experiment_that_used_no_cache(size, take):
     async with on_workspace(recorded.restore(WORKSPACE), size, number=DEMO) as shown:
         await shown.shows("Overview")
@@ -229,6 +272,8 @@ async def test_wizard(size, take, with_demo_data):
         take("wizard-how", shown)
         await shown.press(*"400", shows="1 to 100")
         take("wizard-bad-number", shown)
+        await shown.press(*["tab"] * 6, "right", shows="Patience")
+        take("wizard-early-stopping", shown)
 
 
 @in_loop

@@ -1,10 +1,14 @@
 """The Training tab in every state of a run, over databases that `Engine` and services wrote."""
 
+import re
+
 import pytest
 
 from engine.errors import EnvironmentNotReady
-from tests.engine.scripted_backend import at_component, failure
-from tests.tui.harness import SMALL, WIDE, Opened, in_loop
+from engine.spec.run_folder import HISTOGRAMS as HISTOGRAMS_FILE
+from engine.spec.run_folder import Histogram, Histograms, TowerHistograms, Vocabulary
+from tests.engine.scripted_backend import at_component, ended, epoch_records, failure, metrics_of
+from tests.tui.harness import EPOCHS, SMALL, WIDE, Opened, in_loop
 from tui.link import Link
 from tui.screens.training_tab import TrainingTab
 from tui.widgets.line_chart import LineChart
@@ -166,26 +170,126 @@ async def test_problem_is_shown_in_place_and_the_curves_stay(run, opened):
 
 
 @in_loop
-async def test_small_terminal_shows_one_panel_at_a_time(run, opened):
+async def test_small_terminal_shows_a_page_at_a_time(run, opened):
     async with opened(size=SMALL) as tab:
         await tab.show(run.trains(3))
-        assert "Loss  (1 of 4, c next)" in tab.text
-        await tab.press("c")
-        assert "Recall@K  (2 of 4, c next)" in tab.text
-        await tab.press("c")
-        assert "Gradient norm  (3 of 4, c next)" in tab.text
-        await tab.press("c", "c")
-        assert "Loss  (1 of 4, c next)" in tab.text
+        titles = (
+            "Loss  (1 of 7, c next)",
+            "Recall@K  (2 of 7, c next)",
+            "Gradient norm  (3 of 7, c next)",
+            "Epochs  (4 of 7, c next)",
+            "Weight norm, L2  (5 of 7, c next)",
+            "Histograms  (6 of 7, c next)",
+            "Vocabularies  (7 of 7, c next)",
+        )
+        for title in (*titles, titles[0]):
+            assert title in tab.text
+            await tab.press("c")
+        await tab.press("C", "C")
+        assert titles[-1] in tab.text
 
 
 @in_loop
 async def test_small_terminal_begins_with_the_result_of_a_run_that_has_ended(run, opened):
     async with opened(size=SMALL) as tab:
         await tab.show(run.completes())
-        assert "Result  (1 of 4, c next)" in tab.text
+        assert "Result  (1 of 7, c next)" in tab.text
         await tab.press("c", "c")
-        assert "Recall@K  (3 of 4, c next)" in tab.text
+        assert "Recall@K  (3 of 7, c next)" in tab.text
         assert "95% interval 0.1900 to 0.2100" in tab.text
+
+
+@in_loop
+async def test_weights_and_vocabularies_come_when_the_trainer_has_ended(run, opened):
+    async with opened() as tab:
+        await tab.show(run.trains(3))
+        await tab.press("c")
+        for what in ("norms of the weights", "histograms", "vocabularies"):
+            assert f"The {what} come when the Trainer has ended." in tab.text
+
+
+@in_loop
+async def test_weight_norms_are_drawn_by_tower_and_read_with_the_arrows(run, opened):
+    async with opened() as tab:
+        await tab.show(run.completes())
+        await tab.press("c", "left")
+        assert "Weight norm, L2   query ○  candidate ×" in tab.text
+        assert "Weight norm, L1   query ○  candidate ×" in tab.text
+        assert "epoch 4 of 5   query L2 2.00 L1 1   candidate L2 2.00 L1 1" in tab.text
+        await tab.press("c")
+        assert "epoch 4 of 5   train 7.000" in tab.text
+
+
+HISTOGRAMS = Histograms(
+    epochs=(0, 2, 4),
+    towers={
+        "query": TowerHistograms(
+            weights=Histogram(edges=(-1, 0, 1), counts=((30, 10), (20, 20), (10, 30))),
+            gradients=Histogram(edges=(-0.5, 0, 0.5), counts=((5, 5),) * 3),
+            layers={"[b]dense[/]": Histogram(edges=(0, 2, 4), counts=((4, 4),) * 3)},
+        ),
+        "candidate": TowerHistograms(
+            weights=Histogram(edges=(-8, 0, 8), counts=((1, 1),) * 3),
+            gradients=Histogram(edges=(-0.5, 0, 0.5), counts=((0, 0),) * 3),
+        ),
+    },
+)
+
+
+def keep_histograms(run):
+    folder = run.shop.workspace.run_folder(run.uid)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / HISTOGRAMS_FILE).write_text(HISTOGRAMS.model_dump_json())
+
+
+@in_loop
+async def test_histograms_are_asked_for_when_they_are_looked_at(run, opened):
+    keep_histograms(run)
+    async with opened(size=SMALL) as tab:
+        await tab.show(run.completes())
+        assert tab.widget._histograms is None
+        await tab.press("C", "C")
+        await tab.settle()
+        assert "Weights, query tower  (6 of 7, c next)  all layers" in tab.text
+        assert "epoch 5  5% -0.800  median 0.333  95% 0.933  of 40" in tab.text
+        await tab.press("left", "left")
+        assert "epoch 3  5% -0.900  median 0.000  95% 0.900  of 40" in tab.text
+        await tab.press("l")
+        assert "[b]dense[/] 1/1" in tab.text
+        await tab.press("t")
+        assert "Gradients, query tower" in tab.text
+        assert ", l layer" not in tab.text
+        await tab.press("t", "t", "t")
+        assert "Weights, query tower" in tab.text
+
+
+@in_loop
+async def test_histograms_that_are_not_there_say_why(run, opened):
+    async with opened() as tab:
+        await tab.show(run.completes())
+        await tab.press("c")
+        await tab.settle()
+        assert "has no histograms" in tab.text
+        assert "towerlab rerun 1" in tab.text
+        keep_histograms(run)
+        await tab.press("c", "c")
+        await tab.settle()
+        assert "Weights, query tower" in tab.text
+
+
+@in_loop
+async def test_vocabularies_show_size_and_what_train_does_not_know(run, opened):
+    found = {
+        "item": Vocabulary(size=1_234, oov_share=0.4, coverage=0.55, missing_share=0.05),
+        "[i]x": Vocabulary(size=2, oov_share=0.0, coverage=1.0, missing_share=0.0),
+    }
+    run.backend.trained[run.uid] = epoch_records(EPOCHS)
+    run.backend.results[run.uid] = metrics_of(EPOCHS).replace(vocabularies=found)
+    async with opened() as tab:
+        await tab.show(run.is_at(ended("completed")))
+        await tab.press("c")
+        assert re.search(r"item +1,234 +!40\.0% +55\.0% +5\.0%", tab.text)
+        assert re.search(r"\[i\]x +2 +0\.0% +100\.0% +0\.0%", tab.text)
 
 
 @in_loop

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from engine.planning import QuickTestRequest
+from engine.spec import EarlyStopping
 from tests.sample_data import write_groceries
 from tests.tui.harness import in_loop
 from tests.tui.layout_flaws import flaws
@@ -85,7 +86,7 @@ async def test_an_experiment_is_made_by_keyboard_alone(root):
 
 @in_loop
 async def test_tab_and_enter_go_through_every_field(root):
-    hidden = {"holdout_days", "train_days", "val_days", "test_days"}
+    hidden = {"holdout_days", "train_days", "val_days", "test_days", "patience"}
     fields = [name for name in LABELS if name not in hidden]
     async with Wizard(root) as wizard:
         for name in fields:
@@ -107,8 +108,9 @@ async def test_every_field_changes_what_is_stored(root):
         await wizard.press("down", "enter", "down", "enter")
         await wizard.press(*"Wider", "enter", *"[b]why[/]", "enter")
         await wizard.press(*"tower, warm,,tower ", "enter")
-        await wizard.press(*"90", "tab", "right", "tab", *"28", "tab")
-        await wizard.press("1", "2", "tab", *"128", "tab", *"0.005", "tab", "7", "tab", "tab")
+        await wizard.press(*"90", "tab", "right", "right", "tab", "right", "tab", *"28", "tab")
+        await wizard.press("1", "2", "tab", *"128", "tab", *"0.005", "tab")
+        await wizard.press("right", "right", "tab", "4", "tab", "7", "tab", "right", "tab", "tab")
         await wizard.press("right", "right")
         made = await wizard.start()
     assert (made.feature_config, made.model_config_name) == ("titled", "wide")
@@ -120,13 +122,17 @@ async def test_every_field_changes_what_is_stored(root):
     assert (params.learning_rate, params.seed, params.hardware) == (0.005, 7, "medium")
     assert (params.split.kind, params.split.holdout_days) == ("time-holdout", 28)
     assert made.backend == "local"
+    assert (params.sample_by, params.deterministic) == ("row", True)
+    assert params.early_stopping == EarlyStopping(patience=4, monitor="primary")
 
 
 @in_loop
 async def test_keys_that_come_all_at_once_reach_their_fields(root):
     async with Wizard(root) as wizard:
         await wizard.burst("down", "enter", "enter", *"Quickly", "backspace", "left", "S", "ctrl+n")
-        await wizard.burst("down", "tab", "right", "right", "tab", *"100", "tab", *"200", "ctrl+u")
+        await wizard.burst(
+            "down", "tab", "tab", "right", "right", "tab", *"100", "tab", *"200", "ctrl+u"
+        )
         await wizard.burst(*"30", "tab", *"15", "tab", "up", "up", "enter", "8", "enter", "ctrl+s")
         await wizard.until(lambda: wizard.results)
         made = wizard.engine.get(wizard.results[0])
@@ -140,7 +146,8 @@ async def test_keys_that_come_all_at_once_reach_their_fields(root):
 @in_loop
 async def test_strict_time_asks_for_its_days_and_nothing_for_other_splits(root):
     async with Wizard(root) as wizard:
-        await wizard.press("ctrl+n", "tab", "right", "tab", *"30", "shift+tab", "right", "tab")
+        await wizard.press("ctrl+n", "tab", "tab", "right", "tab", *"30")
+        await wizard.press("shift+tab", "right", "tab")
         assert wizard.focus == "train_days"
         await wizard.press(*"100", "tab", *"20", "tab", *"10")
         made = await wizard.start()
@@ -152,6 +159,44 @@ async def test_strict_time_asks_for_its_days_and_nothing_for_other_splits(root):
         10,
     )
     assert split.holdout_days is None
+
+
+@in_loop
+async def test_early_stopping_is_off_or_has_a_patience(root):
+    async with Wizard(root) as wizard:
+        wizard.go("early_stopping")
+        await wizard.press("right", "tab")
+        assert wizard.focus == "patience"
+        assert "default: 2" in wizard.text
+        await wizard.settle()
+        assert re.search(r"stop early +validation loss", wizard.text)
+        assert "patience 2" in wizard.text
+        await wizard.press("up")
+        assert wizard.value("patience") == "3"
+        await wizard.press("shift+tab", "left")
+        made = await wizard.start()
+    assert made.params.early_stopping is None
+
+
+@in_loop
+async def test_what_is_typed_right_after_n_reaches_the_wizard(root):
+    async with Wizard(root) as wizard:
+        await wizard.app.pop_screen()
+        await wizard.burst("n", "down", "enter", "enter", *"Djnq", "ctrl+s")
+        await wizard.until(lambda: isinstance(wizard.app.screen, ExperimentScreen))
+        made = wizard.engine.get(1)
+    assert (made.name, made.feature_config) == ("Djnq", "titled")
+
+
+@in_loop
+async def test_a_type_without_definitions_says_what_is_missing(root):
+    async with Wizard(root, size=SMALL) as wizard:
+        wizard.go("model_type")
+        await wizard.press("right")
+        await wizard.settle()
+        assert "Ranking needs a target; none has one." in wizard.text
+        assert 'target = "COLUMN"' in wizard.text
+        assert "No model config is of type ranking." in wizard.text
 
 
 @in_loop
@@ -217,7 +262,7 @@ async def test_the_plan_is_shown_as_the_engine_makes_it(root):
     )
     async with Wizard(root) as wizard:
         plan = wizard.engine.plan(request)
-        await wizard.press("ctrl+n", *"50", "tab", "tab", "4")
+        await wizard.press("ctrl+n", *"50", "tab", "tab", "tab", "4")
         await wizard.settle()
         for name in ("train", "eval", "test"):
             assert re.search(rf"{name} +{getattr(plan.rows, name):,} ", wizard.text)
@@ -265,7 +310,7 @@ async def test_features_of_another_dataset_bring_their_dataset(root):
         await wizard.press("home")
         await wizard.settle()
         assert "of dataset groceries" in wizard.text
-        await wizard.press("ctrl+n", "tab", "right", "tab", *"30")
+        await wizard.press("ctrl+n", "tab", "tab", "right", "tab", *"30")
         await wizard.settle()
         assert 'dataset "groceries" has no timestamp' in wizard.note("split")
         await wizard.press("shift+tab", "left")
@@ -284,6 +329,11 @@ async def test_the_mouse_chooses_too(root):
         assert wizard.screen.how.split.value == "time-holdout"
         await wizard.click("#choose-backend", line=0, cell=14)
         assert wizard.screen.how.backend.value == "local"
+        assert "Vertex AI is not available yet: choose local." in wizard.text
+        wizard.go("backend")
+        await wizard.press("right")
+        assert wizard.screen.how.backend.value == "local"
+        assert "Vertex AI is not available yet: choose local." in wizard.text
 
 
 @in_loop
@@ -303,7 +353,7 @@ async def test_escape_goes_back_a_step_then_leaves(root):
 @in_loop
 async def test_escape_asks_nothing_when_nothing_was_typed(root):
     async with Wizard(root) as wizard:
-        await wizard.press("down", "ctrl+n", "tab", "right", "escape", "escape")
+        await wizard.press("down", "ctrl+n", "tab", "tab", "right", "escape", "escape")
         assert wizard.results == [None]
 
 
@@ -385,14 +435,14 @@ async def test_nothing_overlaps_or_is_cut(root, size):
         assert flaws(wizard.app) == []
         await wizard.press("end", "pagedown")
         assert flaws(wizard.app) == []
-        await wizard.press("home", "ctrl+n", "0", "tab", "right", "right", "ctrl+s")
+        await wizard.press("home", "ctrl+n", "0", "tab", "tab", "right", "right", "ctrl+s")
         assert flaws(wizard.app) == []
 
 
 @in_loop
 async def test_the_focused_field_and_its_note_are_in_view_at_80_by_24(root):
     async with Wizard(root, size=SMALL) as wizard:
-        await wizard.press("ctrl+n", "tab", "right", "right", "ctrl+s")
+        await wizard.press("ctrl+n", "tab", "tab", "right", "right", "ctrl+s")
         for name in ("train_days", "val_days", "test_days", "epochs", "seed", "hardware"):
             wizard.go(name)
             await wizard.press("end")

@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from engine.errors import EngineError
+from engine.planning import QuickTestRequest
 from tests.sample_data import write_ratings
 from tests.tui.harness import in_loop
 from tests.tui.wizard_app import (
@@ -14,9 +16,11 @@ from tests.tui.wizard_app import (
     WIDE,
     Wizard,
     define,
+    engine_on,
     workspace_in,
 )
 from tui.screens.wizard import WizardScreen
+from tui.screens.wizard.blame import field_of
 from tui.screens.wizard.draft import LABELS
 
 BAD_NUMBERS = (
@@ -48,7 +52,7 @@ def root(tmp_path):
 @in_loop
 async def test_missing_days_are_asked_for_quietly_and_then_insisted_on(root):
     async with Wizard(root) as wizard:
-        await wizard.press("ctrl+n", "tab", "right", "right")
+        await wizard.press("ctrl+n", "tab", "tab", "right", "right")
         await wizard.settle()
         assert "Still needed: Train days, Val days, Test days" in wizard.text
         assert wizard.note("train_days") == ""
@@ -79,7 +83,7 @@ async def test_a_bad_number_is_told_beneath_its_field_and_gets_the_focus(root):
 @in_loop
 async def test_bad_days_are_told(root):
     async with Wizard(root) as wizard:
-        await wizard.press("ctrl+n", "tab", "right")
+        await wizard.press("ctrl+n", "tab", "tab", "right")
         for typed in ("-3", "0", "36501", "week"):
             await wizard.write("holdout_days", typed)
             await wizard.press("shift+tab", "ctrl+s")
@@ -90,7 +94,7 @@ async def test_bad_days_are_told(root):
 @in_loop
 async def test_warnings_stand_beneath_the_field_that_causes_them(root):
     async with Wizard(root) as wizard:
-        await wizard.press("ctrl+n", *"50", "tab", "tab", *"60")
+        await wizard.press("ctrl+n", *"50", "tab", "tab", "tab", *"60")
         await wizard.settle()
         assert "60 epochs are many" in wizard.note("epochs")
         assert re.match(r"! Only \d+ test rows", wizard.note("sample_percent"))
@@ -101,9 +105,9 @@ async def test_warnings_stand_beneath_the_field_that_causes_them(root):
 @pytest.mark.parametrize(
     ("keys", "field", "said"),
     [
-        (("tab", "tab", "tab", *"65000"), "batch_size", "larger than the train split"),
+        (("tab", "tab", "tab", "tab", *"65000"), "batch_size", "larger than the train split"),
         (("1",), "sample_percent", "less than 20 rows"),
-        (("tab", "right", "tab", *"9999"), "split", "too small for this split"),
+        (("tab", "tab", "right", "tab", *"9999"), "split", "too small for this split"),
     ],
 )
 @in_loop
@@ -231,3 +235,29 @@ async def test_without_definitions_it_says_how_to_get_some(root):
         assert wizard.screen.form.step == "what"
         await wizard.press("escape")
         assert wizard.results == [None]
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ("sample_percent", {"sample_percent": 200.0}),
+        ("split", {"split": "time-holdout", "holdout_days": 9_000}),
+        ("holdout_days", {"split": "time-holdout", "holdout_days": 99_999}),
+        ("train_days", {"train_days": 5}),
+        ("epochs", {"epochs": 0}),
+        ("batch_size", {"batch_size": 60_000}),
+        ("learning_rate", {"learning_rate": 7.0}),
+        ("patience", {"early_stopping": 0}),
+        ("seed", {"seed": -1}),
+        ("backend", {"backend": "vertex"}),
+        ("feature_config", {"feature_config": "gone"}),
+        ("model_config_name", {"model_config_name": "gone"}),
+        ("model_config_name", {"model_config_name": "rating"}),
+    ],
+)
+def test_what_the_engine_refuses_is_told_at_its_field(root, field, wrong):
+    define(root, '[models.rating]\ntype = "ranking"\npreset = "minimal"\n', "rating")
+    asked = {"feature_config": "basic", "model_config_name": "standard", **wrong}
+    with engine_on(root) as engine, pytest.raises(EngineError) as refused:
+        engine.plan(QuickTestRequest(**asked))
+    assert field_of(refused.value.message) == field

@@ -3,7 +3,7 @@
 Wide terminals show table, verdicts and losses at once, others a page at a time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import work
@@ -16,7 +16,7 @@ from textual.screen import Screen
 from engine.errors import EngineError
 from engine.text import safe_line
 from tui.actions import bindings
-from tui.exports import write_export
+from tui.exports import export
 from tui.link import Asking, Link
 from tui.look import ACCENT, BOLD, MUTED, WARNING, Look
 from tui.screens.compare_drawing import loss_chart, table_lines, verdict_lines
@@ -68,12 +68,15 @@ class ComparisonLines(LineBlock):
     def __init__(self, look: Look, *, id: str) -> None:  # noqa: A002 - Textual's name
         super().__init__(look, id=id)
         self._found: Comparison | None = None
+        self._names: Mapping[int, str] = {}
         self._told = Content("")
         self._differences = False
 
-    def show(self, found: "Comparison", *, only_differences: bool) -> None:
-        """Show a comparison."""
-        self._found, self._differences = found, only_differences
+    def show(
+        self, found: "Comparison", names: Mapping[int, str], *, only_differences: bool
+    ) -> None:
+        """Show a comparison of experiments with these names."""
+        self._found, self._names, self._differences = found, names, only_differences
         self.redraw()
 
     def tell(self, told: Content) -> None:
@@ -87,7 +90,8 @@ class ComparisonLines(LineBlock):
             return self._told.wrap(max(width, 10))
         if self.id == "verdicts":
             return list(verdict_lines(self._found, width, self.look))
-        return list(table_lines(self._found, width, self.look, only_differences=self._differences))
+        only = self._differences
+        return list(table_lines(self._found, self._names, width, self.look, only_differences=only))
 
 
 class CompareScreen(Asking, Screen[None]):
@@ -125,6 +129,7 @@ class CompareScreen(Asking, Screen[None]):
         self._numbers = tuple(numbers)
         self._baseline = self._numbers[0]
         self._found: Comparison | None = None
+        self._names: Mapping[int, str] = {}
         self._only_differences = False
         self._page = 0
 
@@ -224,18 +229,7 @@ class CompareScreen(Asking, Screen[None]):
         if found is None or kind not in FORMATS:
             return
         name = f"comparison-{'-'.join(str(number) for number in found.numbers)}.{FORMATS[kind]}"
-
-        def write(engine: "Engine") -> str:
-            folder = engine.workspace.root / "reports"
-            return str(write_export(folder, name, exported(found, kind)))
-
-        try:
-            path = await self._link.order(write)
-        except EngineError as error:
-            told = safe_line(f"{error.message} {error.hint}", limit=400)
-            self.notify(told, severity="error", markup=False)
-            return
-        self.notify(f"The comparison is in {safe_line(path, limit=400)}", markup=False)
+        await export(self, self._link, name, lambda _: exported(found, kind), "comparison")
 
     @property
     def _scroll(self) -> VerticalScroll:
@@ -246,12 +240,15 @@ class CompareScreen(Asking, Screen[None]):
     async def _load(self) -> None:
         numbers, baseline = self._numbers, self._baseline
 
-        def read(engine: "Engine") -> "tuple[Comparison, dict[int, TrainingHistory | None]]":
+        def read(
+            engine: "Engine",
+        ) -> "tuple[Comparison, dict[int, str], dict[int, TrainingHistory | None]]":
             found = engine.compare(numbers, baseline=baseline)
-            return found, {number: engine.history(number) for number in numbers}
+            names = {number: engine.get(number).name for number in numbers}
+            return found, names, {number: engine.history(number) for number in numbers}
 
         try:
-            self._found, histories = await self._link.ask(read)
+            self._found, self._names, histories = await self._link.ask(read)
         except EngineError as error:
             told = Content.assemble(
                 (safe_line(error.message, limit=600), WARNING),
@@ -274,7 +271,8 @@ class CompareScreen(Asking, Screen[None]):
         if self._found is not None:
             for name in ("#table", "#verdicts"):
                 lines = self.query_one(name, ComparisonLines)
-                lines.show(self._found, only_differences=self._only_differences)
+                only = self._only_differences
+                lines.show(self._found, self._names, only_differences=only)
 
     def _show_page(self, index: int) -> None:
         self._page = index

@@ -1,6 +1,7 @@
 """A comparison as lines and as a chart: pure functions from the engine's views."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -14,23 +15,36 @@ if TYPE_CHECKING:
     from engine.analysis.table import Row
     from engine.snapshots import TrainingHistory
 
-_GAP = 2
+_GUTTER = 2
+"""Cells before each column; the mark of the best value stands there."""
 _LEAST_LABEL, _MOST_LABEL = 16, 28
+_LEGEND = "* best   ▲ ▼ more than its uncertainty   ≈ within it"
 _CURVES = ((RUNNING, "●"), (ACCENT, "○"), (WARNING, "×"), (GOOD, "+"))
 
 
 def table_lines(
-    found: "Comparison", width: int, look: Look, *, only_differences: bool
+    found: "Comparison",
+    names: Mapping[int, str],
+    width: int,
+    look: Look,
+    *,
+    only_differences: bool,
 ) -> Iterator[Content]:
-    """Yield the table; the best of a row stands out, what is the same in all is faint."""
-    label = min(max(width // 5, _LEAST_LABEL), _MOST_LABEL)
-    column = max((width - label) // len(found.numbers) - _GAP, 4)
-    heads = [
-        Content.assemble((f"#{n}", BOLD), (look.draw(" ★ baseline") if base else "", ACCENT))
-        for n in found.numbers
-        for base in (n == found.baseline,)
-    ]
-    yield _line(Content(""), heads, label, column)
+    """Yield the table; the best of a row stands out, what is the same in all is faint.
+
+    Args:
+        found: the comparison.
+        names: of the experiments by number; foreign.
+        width: cells of a line.
+        look: what the terminal can show.
+        only_differences: whether rows that are the same in all are left out.
+    """
+    label = min(max(width // 6, _LEAST_LABEL), _MOST_LABEL)
+    column = max((width - label) // len(found.numbers) - _GUTTER, 4)
+    yield _line(Content(""), list(_heads(found, column, look)), label, column)
+    called = [Content.styled(safe_line(names.get(n, ""), limit=200), MUTED) for n in found.numbers]
+    yield _line(Content(""), called, label, column)
+    yield Content.styled(look.draw(_LEGEND), MUTED).truncate(width, ellipsis=True)
     for section in found.sections:
         rows = [row for row in section.rows if row.differs or not only_differences]
         if not rows:
@@ -76,18 +90,18 @@ def _row_lines(
     cells: list[list[Content]] = []
     for number, cell in zip(found.numbers, row.cells, strict=True):
         style = f"{BOLD} {GOOD}" if cell.best else ("" if row.differs else FAINT)
-        mark = " *" if cell.best else ""
-        told = Content.styled(look.draw(safe_line(cell.text, limit=400)) + mark, style)
+        told = Content.styled(look.draw(safe_line(cell.text, limit=400)), style)
         claim = _claim(found, number, row.key, look)
         whole = told + claim
         if whole.cell_length <= column:
             cells.append([whole])
         else:
             cells.append([*told.wrap(column), *([claim] if claim.plain else [])])
-    name = Content.styled(f"  {row.label}", "" if row.differs else FAINT)
-    for index in range(max(len(lines) for lines in cells)):
-        shown = [lines[index] if index < len(lines) else Content("") for lines in cells]
-        yield _line(name if index == 0 else Content(""), shown, label, column)
+    style = "" if row.differs else FAINT
+    names = [Content("  ") + line for line in Content.styled(row.label, style).wrap(label - 3)]
+    best = [cell.best for cell in row.cells]
+    for index, (name, *shown) in enumerate(zip_longest(names, *cells, fillvalue=Content(""))):
+        yield _line(name, shown, label, column, best if index == 0 else ())
 
 
 def _claim(found: "Comparison", number: int, metric: str, look: Look) -> Content:
@@ -97,20 +111,32 @@ def _claim(found: "Comparison", number: int, metric: str, look: Look) -> Content
     if difference is None:
         return Content("")
     if difference.outcome == "no difference":
-        return Content.styled(look.draw(f"  {difference.value:+.3f} ≈"), MUTED)
+        return Content.styled(look.draw(f"  ≈ {difference.value:+.3f}"), MUTED)
     style = _outcome_style(difference.outcome)
     icon = "▲" if style == GOOD else "▼"
-    return Content.styled(look.draw(f"  {icon} {difference.value:+.3f} ●"), style)
+    return Content.styled(look.draw(f"  {icon} {difference.value:+.3f}"), style)
 
 
 def _outcome_style(outcome: str) -> str:
     return GOOD if outcome == "better" else BAD
 
 
-def _line(name: Content, cells: "list[Content]", label: int, column: int) -> Content:
-    whole = name.truncate(label - 1, ellipsis=True)
+def _heads(found: "Comparison", column: int, look: Look) -> Iterator[Content]:
+    for number in found.numbers:
+        head = Content.styled(f"#{number}", BOLD)
+        if number == found.baseline:
+            words = " ★ baseline" if head.cell_length + len(" ★ baseline") <= column else " ★ base"
+            head += Content.styled(look.draw(words), ACCENT)
+        yield head
+
+
+def _line(
+    name: Content, cells: Sequence[Content], label: int, column: int, best: Sequence[bool] = ()
+) -> Content:
+    whole = name.truncate(label, ellipsis=True)
     whole += " " * (label - whole.cell_length)
-    for cell in cells:
+    for cell, marked in zip(cells, best or [False] * len(cells), strict=True):
         cut = cell.truncate(column, ellipsis=True)
-        whole += cut + " " * (column + _GAP - cut.cell_length)
+        whole += Content.styled("* " if marked else "  ", f"{BOLD} {GOOD}")
+        whole += cut + " " * (column - cut.cell_length)
     return whole

@@ -37,17 +37,22 @@ def summary(found: "DatasetStatistics", split: str) -> Content:
     return Content("   ").join([*parts, Content.styled(f"{count} columns", MUTED)])
 
 
-def heading(width: int) -> Content:
-    """Return the names of the columns."""
-    name = _name_width(width)
+def name_width(features: "Sequence[FeatureStatistics]", width: int) -> int:
+    """Return the cells for the names of columns: as many as they need, up to a third."""
+    longest = max((Content(safe_line(f.name, limit=100)).cell_length for f in features), default=0)
+    return min(max(longest + 2, _LEAST_NAME), max(width // 3, _LEAST_NAME), _MOST_NAME)
+
+
+def heading(name: int) -> Content:
+    """Return the names of the table's columns; the first is `name` cells wide."""
     head = f"  {'column':<{name}}{'type':<{_TYPE}}{'missing':>{_MISSING}}{'unique':>{_UNIQUE}}"
     return Content.styled(f"{head}  min / mean / max or top", MUTED)
 
 
-def feature_row(feature: "FeatureStatistics", width: int, look: Look, *, chosen: bool) -> Content:
-    """Return a column of the data as a row of the table."""
-    name = Content(safe_line(feature.name, limit=100)).truncate(_name_width(width), ellipsis=True)
-    name += " " * (_name_width(width) - name.cell_length)
+def feature_row(feature: "FeatureStatistics", room: int, look: Look, *, chosen: bool) -> Content:
+    """Return a column of the data as a row of the table, with so many cells for its name."""
+    name = Content(safe_line(feature.name, limit=100)).truncate(room - 1, ellipsis=True)
+    name += " " * (room - name.cell_length)
     missing = WARNING if feature.missing_share > _MUCH_MISSING else MUTED
     unique = f"{feature.categorical.unique:,}" if feature.categorical else look.draw("–")
     return Content.assemble(
@@ -100,10 +105,6 @@ def value_text(feature: "FeatureStatistics", value: float | None) -> str:
     return number(value)
 
 
-def _name_width(width: int) -> int:
-    return min(max(width // 4, _LEAST_NAME), _MOST_NAME)
-
-
 def _in_short(feature: "FeatureStatistics") -> str:
     if feature.numeric is not None:
         found = (feature.numeric.minimum, feature.numeric.mean, feature.numeric.maximum)
@@ -112,7 +113,7 @@ def _in_short(feature: "FeatureStatistics") -> str:
         return " / ".join(value_text(feature, value) for value in found)
     if feature.categorical is not None and feature.categorical.top_values:
         top = feature.categorical.top_values[0]
-        return f"{safe_line(top.value, limit=60) or '(empty)'} {top.share:.0%}"
+        return f"{safe_line(top.value, limit=60) or '(empty)'} ({top.share:.0%})"
     return "–"
 
 

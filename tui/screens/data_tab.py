@@ -16,14 +16,13 @@ from textual.widget import Widget
 from engine.errors import EngineError
 from engine.text import safe_line
 from tui.actions import bindings
-from tui.exports import write_export
+from tui.exports import export
 from tui.link import Asking, Link
 from tui.look import MUTED, WARNING, Look
-from tui.screens.data_drawing import detail_lines, feature_row, heading, summary
+from tui.screens.data_drawing import detail_lines, feature_row, heading, name_width, summary
 from tui.widgets.line_block import LineBlock
 
 if TYPE_CHECKING:
-    from engine.api import Engine
     from engine.snapshots import ExperimentDetail
     from engine.statistics import DatasetStatistics, FeatureStatistics, SchemaFeature
 
@@ -73,12 +72,13 @@ class FeatureTable(LineBlock):
 
     def lines(self, width: int) -> Sequence[Content]:
         """Return the heading and the rows that fit."""
+        name = name_width(self._features, width)
         shown = self._features[self._top : self._top + self.rows]
         rows = [
-            feature_row(feature, width, self.look, chosen=index == self._cursor)
+            feature_row(feature, name, self.look, chosen=index == self._cursor)
             for index, feature in enumerate(shown, self._top)
         ]
-        return [line.truncate(width, ellipsis=True) for line in (heading(width), *rows)]
+        return [line.truncate(width, ellipsis=True) for line in (heading(name), *rows)]
 
 
 class Detail(LineBlock):
@@ -172,7 +172,9 @@ class DataTab(Asking, Widget, can_focus=True):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what needs statistics only where there are some."""
         del parameters
-        return self._found is not None or action not in ("next_split", "export_report")
+        if action == "next_split":
+            return self._found is not None and len(self._found.splits) > 1
+        return self._found is not None or action != "export_report"
 
     def action_down(self) -> None:
         """Select the next column."""
@@ -209,18 +211,8 @@ class DataTab(Asking, Widget, can_focus=True):
     async def action_export_report(self) -> None:
         """Write the report as HTML."""
         number = self._number
-
-        def write(engine: "Engine") -> str:
-            folder = engine.workspace.root / "reports"
-            return str(write_export(folder, f"experiment-{number}.html", engine.report(number)))
-
-        try:
-            path = await self._link.order(write)
-        except EngineError as error:
-            told = safe_line(f"{error.message} {error.hint}", limit=400)
-            self.notify(told, severity="error", markup=False)
-            return
-        self.notify(f"The report is in {safe_line(path, limit=400)}", markup=False)
+        name = f"experiment-{number}.html"
+        await export(self, self._link, name, lambda engine: engine.report(number), "report")
 
     @property
     def _table(self) -> FeatureTable:

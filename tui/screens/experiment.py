@@ -22,7 +22,7 @@ from tui.actions import bindings
 from tui.link import Asking, Link
 from tui.look import BAD, BOLD, MUTED, STATUS_STYLE, Look
 from tui.messages import WorkspaceChanged
-from tui.operations import Operations
+from tui.operations import Operations, can_be_cancelled
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.line_block import LineBlock
 from tui.widgets.tab_bar import TabBar
@@ -142,6 +142,11 @@ class ExperimentScreen(Asking, Screen[None]):
         event.stop()
         self._show_tab(event.index)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to cancel only what can be cancelled."""
+        del parameters
+        return action != "cancel" or (self._seen is not None and can_be_cancelled(self._seen))
+
     def action_next_tab(self) -> None:
         """Open the next tab."""
         self._show_tab(((self._open or 0) + 1) % len(TABS))
@@ -188,6 +193,7 @@ class ExperimentScreen(Asking, Screen[None]):
             )
             return
         self._seen = seen
+        self.refresh_bindings()
         self.remove_class("-note")
         self.query_one(Title).show(seen)
         if self._open is None:

@@ -21,7 +21,7 @@ from tui.filters import LABELS, MODEL_TYPES, Filters
 from tui.link import Asking, Link
 from tui.look import ACCENT, BOLD, MUTED, WARNING, Look
 from tui.messages import OpenExperiment, WorkspaceChanged
-from tui.operations import Operations
+from tui.operations import Operations, can_be_cancelled
 from tui.screens.confirm import Choose
 from tui.widgets.card_list import PAGE, CardList
 from tui.widgets.filter_bar import Chip, FilterBar, SearchInput
@@ -50,10 +50,10 @@ class ExperimentsScreen(Asking, Screen[None]):
     """
     AUTO_FOCUS = "CardList"
     BINDINGS: ClassVar = [
-        *bindings("new", "rerun", "cancel", "delete", "copy", "compare"),
+        *bindings("rerun", "cancel", "delete", "copy", "compare"),
         *bindings("clear_filter", "back"),
-        # With priority: what is typed right after `/` must find the field focused already.
-        *bindings("filter", priority=("filter",)),
+        # With priority: what is typed right after them must find the focus moved already.
+        *bindings("filter", "new", priority=("filter", "new")),
     ]
 
     def __init__(self, link: Link, look: Look, name: str, first: CardPage | None) -> None:
@@ -148,13 +148,14 @@ class ExperimentsScreen(Asking, Screen[None]):
             self.query_one(FilterBar).choose(field, answer)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave `/` to a text that is being typed; most else needs a selected experiment."""
+        """Leave `/` and `n` to a text; most else needs an experiment that it can be done to."""
         del parameters
         if action in ("rerun", "cancel", "delete", "copy"):
-            return self.is_mounted and self._list.selected is not None
+            card = self._list.selected if self.is_mounted else None
+            return card is not None and (action != "cancel" or can_be_cancelled(card))
         if action == "compare":
             return self.is_mounted and len(self._list.marked) > 1
-        return action != "filter" or not isinstance(self.focused, SearchInput)
+        return action not in ("filter", "new") or not isinstance(self.focused, SearchInput)
 
     def action_filter(self) -> None:
         """Type search words."""
@@ -173,9 +174,9 @@ class ExperimentsScreen(Asking, Screen[None]):
             self.action_clear_filter()
         self._list.focus()
 
-    def action_new(self) -> None:
+    async def action_new(self) -> None:
         """Open the wizard."""
-        self._operations.new()
+        await self._operations.new()
 
     def action_rerun(self) -> None:
         """Run the selected experiment again."""

@@ -53,7 +53,7 @@ class Facts(LineBlock):
         if seen is None:
             return [Content("")]
         top = [*_error(seen, width, self.look), *_verdicts(seen, width, self.look)]
-        column = width if width < _TWO_COLUMNS else width // 2 - 2
+        column = width if width < _TWO_COLUMNS else width // 2
         left = [*_result(seen, self.look), *_run(seen, column)]
         right = [*_model(seen, self.look), *_definitions(seen, self.look)]
         if column == width:

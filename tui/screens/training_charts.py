@@ -1,7 +1,7 @@
 """Training curves and results as charts: pure functions from snapshots to `Chart`."""
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
 from textual.content import Content
 
@@ -11,11 +11,22 @@ from tui.widgets.metrics_table import number
 
 if TYPE_CHECKING:
     from engine.snapshots import BaselineView, ExperimentDetail, Metrics, TrainingHistory
+    from engine.spec.run_folder import TowerName
 
 _KS = (5, 10, 50, 100)
 _SHORT_RUN = 20
 """Epochs up to which the axis shows from the beginning how many there will be."""
 _SAME = 1e-6
+TOWERS: Final["dict[TowerName, str]"] = {
+    "query": "query tower",
+    "candidate": "candidate tower",
+    "rating": "rating head",
+}
+_TOWER_LOOKS: Final["dict[TowerName, tuple[str, str]]"] = {
+    "query": (ACCENT, "○"),
+    "candidate": (WARNING, "×"),
+    "rating": (RUNNING, "●"),
+}
 
 
 def loss_chart(history: "TrainingHistory", *, planned: int, log: bool) -> Chart:
@@ -48,6 +59,19 @@ def gradient_chart(history: "TrainingHistory", *, planned: int) -> Chart | None:
         Series("total", RUNNING, "●", tuple(norms.total)),
     )
     return _by_epoch(history, series, planned, from_zero=True)
+
+
+def norm_chart(history: "TrainingHistory", norm: Literal["l1", "l2"]) -> Chart | None:
+    """Return a norm of each tower's weights; None unless every epoch has one."""
+    found: dict[TowerName, tuple[float, ...]] = {
+        tower: getattr(norms, norm) for tower, norms in history.weight_stats.items()
+    }
+    if not found or any(len(curve) != len(history.epochs) for curve in found.values()):
+        return None
+    series = [
+        Series(tower, *_TOWER_LOOKS[tower], curve) for tower, curve in reversed(found.items())
+    ]
+    return _by_epoch(history, tuple(series), 0, from_zero=True)
 
 
 def recall_chart(seen: "ExperimentDetail") -> Chart | None:
@@ -98,9 +122,7 @@ def read_out(history: "TrainingHistory", index: int, epochs: int, look: Look) ->
     """Return all figures of one epoch in a line."""
     loss, norms, speed = history.loss, history.gradient_norms, history.examples_per_second
     parts = [
-        Content.assemble(
-            (f"epoch {history.epochs[index] + 1}", BOLD), (f" of {epochs}" if epochs else "", MUTED)
-        ),
+        _epoch(history, index, epochs),
         Content.assemble(("train ", MUTED), number(loss.train[index])),
         Content.assemble(("val ", MUTED), look.draw(number(loss.val[index]))),
     ]
@@ -111,9 +133,25 @@ def read_out(history: "TrainingHistory", index: int, epochs: int, look: Look) ->
     return Content("   ").join(parts)
 
 
+def weights_read_out(history: "TrainingHistory", index: int, epochs: int) -> Content:
+    """Return the norms of the towers' weights after one epoch in a line."""
+    parts = [_epoch(history, index, epochs)]
+    for tower, norms in history.weight_stats.items():
+        if index < len(norms.l2):
+            l2, l1 = number(norms.l2[index], 2), number(norms.l1[index], 0)
+            parts.append(Content.assemble((f"{tower} L2 ", MUTED), l2, (" L1 ", MUTED), l1))
+    return Content("   ").join(parts)
+
+
 def hint(text: str) -> Content:
     """Return words about the keys, at the end of a line."""
     return Content.styled(text, FAINT)
+
+
+def _epoch(history: "TrainingHistory", index: int, epochs: int) -> Content:
+    return Content.assemble(
+        (f"epoch {history.epochs[index] + 1}", BOLD), (f" of {epochs}" if epochs else "", MUTED)
+    )
 
 
 def _by_epoch(

@@ -1,16 +1,15 @@
-"""The Training tab: curves that grow while the run trains, then Recall@K and the result.
+"""The Training tab: curves that grow while the run trains, the result, and what became of weights.
 
 The curves come from the database, where the worker puts them after each epoch; the tab asks once a
-second while the run goes on and it is on the screen. Wide terminals show four panels at once,
-others one at a time.
+second while the run goes on and it is on the screen. Histograms are a file of the run's, read when
+they are first looked at. Wide terminals show four panels a page, others one or two.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from textual import work
 from textual.app import ComposeResult
-from textual.containers import Container, Vertical, VerticalScroll
+from textual.containers import Container, VerticalScroll
 from textual.content import Content
 from textual.events import Resize
 from textual.widget import Widget
@@ -19,84 +18,50 @@ from engine.errors import EngineError
 from engine.text import safe_line
 from tui.actions import bindings
 from tui.link import Asking, Link
-from tui.look import BAD, BOLD, MUTED, Look
+from tui.look import BAD, MUTED, Look
 from tui.screens.training_charts import (
     error_chart,
     gradient_chart,
     hint,
     loss_chart,
+    norm_chart,
     read_out,
     recall_chart,
+    weights_read_out,
 )
-from tui.widgets.line_block import LineBlock
-from tui.widgets.line_chart import Chart, LineChart, legend
+from tui.screens.training_histograms import HistogramPanel
+from tui.screens.training_panels import Lines, Panel
+from tui.screens.training_vocabularies import VocabularyPanel
+from tui.widgets.line_chart import Chart
 from tui.widgets.metrics_table import MetricsTable, has_result, with_interval
 
 if TYPE_CHECKING:
     from engine.snapshots import ExperimentDetail, TrainingHistory
+    from engine.spec.run_folder import Histograms
 
 _POLL_SECONDS = 1.0
-_ALL_PANELS: Final = (100, 22)
-"""Columns and rows from which on the four panels stand side by side."""
+_FOUR_PANELS: Final = (100, 22)
+"""Columns and rows from which on four panels stand on a page."""
 _RESULT, _LOSS, _RECALL, _GRADIENT = "result", "loss", "recall", "gradient"
-
-
-class Lines(LineBlock):
-    """Lines that are handed to it."""
-
-    def __init__(self, look: Look, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(look, id=id)
-        self._lines: tuple[Content, ...] = ()
-
-    def show(self, *lines: Content) -> None:
-        """Show these."""
-        self._lines = lines
-        self.redraw()
-
-    def lines(self, width: int) -> Sequence[Content]:
-        """Return them, cut at the edge."""
-        return [line.truncate(width, ellipsis=True) for line in self._lines]
-
-
-class Panel(Vertical):
-    """A chart below its title and legend."""
-
-    def __init__(self, look: Look, id: str) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id, classes="panel")
-        self._look = look
-
-    def compose(self) -> ComposeResult:
-        """Make the parts."""
-        yield Lines(self._look)
-        yield LineChart(self._look)
-
-    def show(
-        self,
-        title: str,
-        place: str,
-        chart: Chart | None,
-        *,
-        below: Content | None = None,
-        note: str = "",
-    ) -> None:
-        """Show a chart, or the note when there is none.
-
-        Args:
-            title: of the panel.
-            place: which of the panels this is, as "(1 of 4, c next)".
-            chart: the curves.
-            below: a line below the title.
-            note: what stands in the place of a chart.
-        """
-        head = Content.assemble((title, BOLD), (f"  {place}" if place else "", MUTED))
-        if chart is not None:
-            head = head + "      " + legend(reversed(chart.series), self._look)
-        self.query_one(Lines).show(head, *([below] if below is not None else []))
-        self.query_one(LineChart).show(chart, Content.styled(note, MUTED))
-
-    def mark(self, x: float | None) -> None:
-        """Draw the read-out's line at an x, or none."""
-        self.query_one(LineChart).mark(x)
+_L2, _L1, _HISTOGRAM, _VOCABULARY = "norm-l2", "norm-l1", "histogram", "vocabulary"
+_NORMS: Final[dict[str, Literal["l1", "l2"]]] = {_L2: "l2", _L1: "l1"}
+_Pages = tuple[tuple[str, ...], ...]
+_WIDE: Final[_Pages] = (
+    (_LOSS, _RECALL, _GRADIENT, _RESULT),
+    (_L2, _HISTOGRAM, _L1, _VOCABULARY),
+)
+_SMALL: Final[_Pages] = (
+    (_LOSS,),
+    (_RECALL,),
+    (_GRADIENT,),
+    (_RESULT,),
+    (_L2, _L1),
+    (_HISTOGRAM,),
+    (_VOCABULARY,),
+)
+_ENDED: Final[_Pages] = ((_RESULT,), *(page for page in _SMALL if page != (_RESULT,)))
+"""Of a run that has ended the result comes first."""
+_LATER = "come when the Trainer has ended."
 
 
 class TrainingTab(Asking, Widget, can_focus=True):
@@ -113,21 +78,21 @@ class TrainingTab(Asking, Widget, can_focus=True):
     TrainingTab #problem { display: none; margin-bottom: 1; }
     TrainingTab.-problem #problem { display: block; }
     TrainingTab #panels { height: 1fr; max-width: 196; max-height: 56; }
-    TrainingTab .panel { height: 1fr; display: none; max-height: 28; }
-    TrainingTab #result { max-width: 100; scrollbar-size-vertical: 1; }
+    TrainingTab .panel { height: 1fr; display: none; max-height: 28; scrollbar-size-vertical: 1; }
+    TrainingTab #result { max-width: 100; }
     TrainingTab .panel LineChart { height: 1fr; }
     TrainingTab .panel.-shown { display: block; }
-    TrainingTab.-all #panels {
+    TrainingTab.-four #panels {
         layout: grid; grid-size: 2 2; grid-gutter: 1 3; grid-rows: 1fr; grid-columns: 1fr;
     }
-    TrainingTab.-all .panel { display: block; }
     TrainingTab #read { height: 1; }
-    TrainingTab.-early .panel, TrainingTab.-early #read { display: none; }
+    TrainingTab.-early #read { display: none; }
     TrainingTab.-early #panels { layout: vertical; }
-    TrainingTab.-early #result { display: block; max-height: 100%; }
+    TrainingTab.-early #result { max-height: 100%; }
     """
     BINDINGS: ClassVar = [
-        *bindings("log_scale", "next_chart", "read_left", "read_right", "down", "up")
+        *bindings("log_scale", "next_chart", "previous_chart", "next_histogram", "next_layer"),
+        *bindings("read_left", "read_right", "down", "up"),
     ]
 
     def __init__(self, link: Link, look: Look, number: int) -> None:
@@ -135,9 +100,11 @@ class TrainingTab(Asking, Widget, can_focus=True):
         self._link, self._look, self._number = link, look, number
         self._seen: ExperimentDetail | None = None
         self._history: TrainingHistory | None = None
+        self._histograms: Histograms | EngineError | None = None
         self._problem: EngineError | None = None
         self._loading = self._again = self._settled = False
         self._chosen: str | None = None
+        """A panel of the page that is shown; None is the first page."""
         self._log = False
         self._read: int | None = None
         """Index of the epoch that is read; None follows the newest."""
@@ -151,6 +118,10 @@ class TrainingTab(Asking, Widget, can_focus=True):
             yield Panel(self._look, _GRADIENT)
             with VerticalScroll(id=_RESULT, classes="panel", can_focus=False):
                 yield MetricsTable(self._look)
+            yield Panel(self._look, _L2)
+            yield HistogramPanel(self._look, _HISTOGRAM)
+            yield Panel(self._look, _L1)
+            yield VocabularyPanel(self._look, _VOCABULARY)
         yield Lines(self._look, id="read")
 
     def on_mount(self) -> None:
@@ -159,8 +130,8 @@ class TrainingTab(Asking, Widget, can_focus=True):
 
     def on_resize(self, event: Resize) -> None:
         """Show as many panels as there is room for."""
-        width, height = _ALL_PANELS
-        self.set_class(event.size.width >= width and event.size.height >= height, "-all")
+        width, height = _FOUR_PANELS
+        self.set_class(event.size.width >= width and event.size.height >= height, "-four")
         self._draw()
 
     def show(self, seen: "ExperimentDetail") -> None:
@@ -173,17 +144,33 @@ class TrainingTab(Asking, Widget, can_focus=True):
         if not self._settled:
             self._read_curves()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what belongs to a panel only where it is shown."""
+        del parameters
+        if action in ("next_histogram", "next_layer"):
+            return _HISTOGRAM in self._page
+        return action != "log_scale" or _LOSS in self._page
+
     def action_log_scale(self) -> None:
         """Turn the logarithmic loss axis on or off."""
         self._log = not self._log
         self._draw()
 
     def action_next_chart(self) -> None:
-        """Show the next panel where one is shown at a time."""
-        if not self.has_class("-all"):
-            order = self._order()
-            self._chosen = order[(order.index(self._shown()) + 1) % len(order)]
-            self._draw()
+        """Show the next page."""
+        self._turn(1)
+
+    def action_previous_chart(self) -> None:
+        """Show the page before."""
+        self._turn(-1)
+
+    def action_next_histogram(self) -> None:
+        """Show the histograms of something else."""
+        self.query_one(HistogramPanel).next_subject()
+
+    def action_next_layer(self) -> None:
+        """Show the weights of the next layer."""
+        self.query_one(HistogramPanel).next_layer()
 
     def action_read_left(self) -> None:
         """Read the epoch before."""
@@ -194,12 +181,14 @@ class TrainingTab(Asking, Widget, can_focus=True):
         self._read_epoch(1)
 
     def action_down(self) -> None:
-        """Scroll the result."""
-        self.query_one(f"#{_RESULT}").scroll_down(animate=False)
+        """Scroll the table that is shown."""
+        for table in self.query(VerticalScroll):
+            table.scroll_down(animate=False)
 
     def action_up(self) -> None:
-        """Scroll the result back."""
-        self.query_one(f"#{_RESULT}").scroll_up(animate=False)
+        """Scroll the table back."""
+        for table in self.query(VerticalScroll):
+            table.scroll_up(animate=False)
 
     def _poll(self) -> None:
         if self._seen is not None and not self._settled and self.is_on_screen:
@@ -229,6 +218,15 @@ class TrainingTab(Asking, Widget, can_focus=True):
         if self._again:
             self._read_curves()
 
+    @work(exclusive=True, group="histograms")
+    async def _load_histograms(self) -> None:
+        try:
+            found = await self._link.ask(lambda engine: engine.histograms(self._number))
+        except EngineError as error:
+            found = error
+        self._histograms = found
+        self._draw()
+
     def _read_epoch(self, by: int) -> None:
         history = self._history
         if history is None:
@@ -238,19 +236,34 @@ class TrainingTab(Asking, Widget, can_focus=True):
         self._read = None if at == last else at
         self._draw_read_out()
 
-    def _order(self) -> tuple[str, ...]:
-        if self._seen is not None and self._seen.ended:
-            return (_RESULT, _LOSS, _RECALL, _GRADIENT)
-        return (_LOSS, _RECALL, _GRADIENT, _RESULT)
+    def _turn(self, by: int) -> None:
+        if self._history is not None:
+            pages = self._pages
+            self._chosen = pages[(pages.index(self._page) + by) % len(pages)][0]
+            if isinstance(self._histograms, EngineError):
+                self._histograms = None  # it may be there by now
+            self._draw()
+            self.refresh_bindings()
 
-    def _shown(self) -> str:
-        return self._chosen or self._order()[0]
+    @property
+    def _pages(self) -> _Pages:
+        if self.has_class("-four"):
+            return _WIDE
+        return _ENDED if self._seen is not None and self._seen.ended else _SMALL
+
+    @property
+    def _page(self) -> tuple[str, ...]:
+        """The panels that are shown."""
+        if self._history is None:
+            return (_RESULT,)
+        pages = self._pages
+        return next((page for page in pages if self._chosen in page), pages[0])
 
     def _place(self, panel: str) -> str:
-        if self.has_class("-all"):
+        page = self._page
+        if self.has_class("-four") or self._history is None or panel != page[0]:
             return ""
-        order = self._order()
-        return f"({order.index(panel) + 1} of {len(order)}, c next)"
+        return f"({self._pages.index(page) + 1} of {len(self._pages)}, c next)"
 
     def _draw(self) -> None:
         seen, history = self._seen, self._history
@@ -259,11 +272,15 @@ class TrainingTab(Asking, Widget, can_focus=True):
         self._draw_problem()
         self.set_class(history is None, "-early")
         for panel in self.query(".panel"):
-            panel.set_class(panel.id == self._shown(), "-shown")
-        place = self._place(_RESULT) if history is not None else ""
-        self.query_one(MetricsTable).show(seen, history, place)
+            panel.set_class(panel.id in self._page, "-shown")
+        self.query_one(MetricsTable).show(seen, history, self._place(_RESULT))
         if history is None:
             return
+        self._draw_curves(seen, history)
+        self._draw_weights(seen, history)
+        self._draw_read_out()
+
+    def _draw_curves(self, seen: "ExperimentDetail", history: "TrainingHistory") -> None:
         planned = 0 if seen.ended else seen.params.epochs
         self._draw_loss(loss_chart(history, planned=planned, log=self._log))
         self._panel(_GRADIENT).show(
@@ -276,7 +293,6 @@ class TrainingTab(Asking, Widget, can_focus=True):
             self._draw_errors(error_chart(history, planned=planned))
         else:
             self._draw_recall(seen)
-        self._draw_read_out()
 
     def _draw_loss(self, chart: Chart) -> None:
         title = "Loss"
@@ -293,8 +309,8 @@ class TrainingTab(Asking, Widget, can_focus=True):
 
     def _draw_recall(self, seen: "ExperimentDetail") -> None:
         chart = recall_chart(seen)
-        # Where all panels are on the screen, the result beside it says so.
-        alone = chart is not None and not self.has_class("-all")
+        # Where the result stands beside it, that says so.
+        alone = chart is not None and not self.has_class("-four")
         below = with_interval(seen.interval, self._look) if alone and seen.interval else None
         if not seen.ended:
             note = "Recall@K is measured on the test split at the end."
@@ -304,6 +320,21 @@ class TrainingTab(Asking, Widget, can_focus=True):
             note = "No Recall@K: the run ended before the test split was measured."
         self._panel(_RECALL).show("Recall@K", self._place(_RECALL), chart, below=below, note=note)
 
+    def _draw_weights(self, seen: "ExperimentDetail", history: "TrainingHistory") -> None:
+        missing = "of this run are not known." if seen.ended else _LATER
+        note = f"The norms of the weights {missing}"
+        for panel, norm in _NORMS.items():
+            title = f"Weight norm, {norm.upper()}"
+            chart = norm_chart(history, norm)
+            self._panel(panel).show(title, self._place(panel), chart, note=note)
+        self.query_one(VocabularyPanel).show(
+            history.vocabularies, self._place(_VOCABULARY), f"The vocabularies {missing}"
+        )
+        if seen.ended and self._histograms is None and _HISTOGRAM in self._page:
+            self._load_histograms()
+        found = self._histograms if seen.ended else f"The histograms {_LATER}"
+        self.query_one(HistogramPanel).show(found, self._place(_HISTOGRAM))
+
     def _draw_read_out(self) -> None:
         seen, history = self._seen, self._history
         if seen is None or history is None:
@@ -311,14 +342,25 @@ class TrainingTab(Asking, Widget, can_focus=True):
         last = len(history.epochs) - 1
         at = last if self._read is None else min(self._read, last)
         x = None if self._read is None else float(history.epochs[at] + 1)
-        self._panel(_LOSS).mark(x)
-        self._panel(_GRADIENT).mark(x)
-        line = read_out(history, at, seen.params.epochs, self._look)
-        keys = hint("   arrows: epochs" if self._look.ascii else "   ← → epochs")
-        room = self.content_size.width - line.cell_length
-        self.query_one("#read", Lines).show(
-            line + keys if last and keys.cell_length <= room else line
-        )
+        for panel in (_LOSS, _GRADIENT, _L2, _L1):
+            self._panel(panel).mark(x)
+        self.query_one(HistogramPanel).mark(None if x is None else history.epochs[at])
+        if _L2 in self._page or _HISTOGRAM in self._page:
+            line = weights_read_out(history, at, seen.params.epochs)
+        else:
+            line = read_out(history, at, seen.params.epochs, self._look)
+        self.query_one("#read", Lines).show(self._with_keys(line, several=last > 0))
+
+    def _with_keys(self, line: Content, *, several: bool) -> Content:
+        """Return a read-out followed by the keys that it has room for."""
+        keys = [("arrows: epochs" if self._look.ascii else "← → epochs")] if several else []
+        if self.has_class("-four"):
+            other = "weights" if _LOSS in self._page else "curves"
+            keys.append(f"c {other}")
+        for key in keys:
+            if line.cell_length + len(key) + 3 <= self.content_size.width:
+                line += hint(f"   {key}")
+        return line
 
     def _draw_problem(self) -> None:
         problem = self._problem

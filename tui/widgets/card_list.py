@@ -148,11 +148,14 @@ class CardList(ScrollView, can_focus=True):
 
     def jump(self, index: int) -> None:
         """Move the cursor to a card."""
+        before = self.selected
         old, self.cursor = self.cursor, max(0, min(index, self._total - 1))
         self._keep_cursor()
         self._refresh_card(old)
         self._refresh_card(self.cursor)
         self._ask_for_missing()
+        if _state(before) != _state(self.selected):
+            self.screen.refresh_bindings()  # not everything can be done in every state
 
     def _keep_cursor(self) -> None:
         """Scroll so that the card under the cursor is on screen."""
@@ -318,3 +321,7 @@ class CardList(ScrollView, can_focus=True):
             offset = self.window()
             self._asked.add(offset)
             self.post_message(self.Needed(offset))
+
+
+def _state(card: Card | None) -> tuple[bool, str | None] | None:
+    return (card.ended, card.intent) if card is not None else None

@@ -20,7 +20,7 @@ from textual_plotext import PlotextPlot
 from textual_plotext.plot import Plot
 
 from tui.look import FAINT, MUTED, Look
-from tui.widgets.plot_scale import Point, Scale, position, scale_of, thinned, whole_ticks
+from tui.widgets.plot_scale import Point, Scale, position, scale_of, spread, thinned, whole_ticks
 
 _COLUMNS_A_POINT = 6
 """Markers are no nearer to each other, or they would hide the line."""
@@ -114,7 +114,7 @@ class Chart:
 def legend(series: Iterable[Series], look: Look) -> Content:
     """Return the names of curves and how their points look, to stand in a title."""
     parts = [Content.assemble((f"{s.name} ", MUTED), (look.draw(s.point), s.style)) for s in series]
-    return Content("   ").join(parts)
+    return Content("  ").join(parts)
 
 
 class LineChart(PlotextPlot):
@@ -253,7 +253,7 @@ class _Pen:
         """Mark all points of a short curve, some of a long one, and those that stand alone."""
         known = [i for i, (_, y) in enumerate(points) if y is not None]
         alone = {i for i in known if not {i - 1, i + 1} & set(known)} if len(known) < 500 else set()
-        chosen = {known[i] for i in _spread(len(known), self._columns // _COLUMNS_A_POINT)} | alone
+        chosen = {known[i] for i in spread(len(known), self._columns // _COLUMNS_A_POINT)} | alone
         at = [points[i] for i in sorted(chosen)]
         self._plt.scatter(
             [x for x, _ in at],
@@ -341,11 +341,3 @@ def _x_ticks(chart: Chart, columns: int) -> tuple[list[float], list[str]]:
 def _cell(share: float, cells: int) -> int:
     """Return the cell in which plotext draws a share of an axis."""
     return math.floor(0.5 + (cells - 1) * share)
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """Return all indices, or at most so many (at least two) from the first to the last."""
-    if count <= max(most, 2):
-        return list(range(count))
-    steps = max(most, 2) - 1
-    return sorted({round(i * (count - 1) / steps) for i in range(steps + 1)})

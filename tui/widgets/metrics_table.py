@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from engine.metric_names import Standing, in_results, lower_is_better, metric_label
+from engine.metric_names import (
+    ENOUGH_TEST_ROWS,
+    Standing,
+    in_results,
+    lower_is_better,
+    metric_label,
+)
 from engine.metric_names import standing as of_interval
 from engine.text import safe_line
 from tui.look import BAD, BOLD, FAINT, GOOD, MUTED, STATUS_STYLE, Look
@@ -85,13 +91,26 @@ def result_lines(seen: "ExperimentDetail", look: Look, width: int) -> list[Conte
     lines.append(Content())
     if seen.interval is not None:
         lines += with_interval(seen.interval, look).wrap(width)
-    words = [
-        compared(other.difference, _REFERENCES.get(name, name), look)
-        for name, other in others
-        if other.difference is not None
-    ]
-    lines += Content("   ").join(words).wrap(width) if words else []
+    if seen.rows is not None and seen.rows.test >= ENOUGH_TEST_ROWS:
+        words = [
+            compared(other.difference, _REFERENCES.get(name, name), look)
+            for name, other in others
+            if other.difference is not None
+        ]
+        lines += _flowed(words, width)
     return [*lines, Content(), *_sentences(seen.verdicts, width, look)]
+
+
+def _flowed(phrases: Iterable[Content], width: int) -> list[Content]:
+    """Return phrases in lines, broken between them where they can be."""
+    lines: list[Content] = []
+    for phrase in phrases:
+        joined = lines[-1] + "   " + phrase if lines else phrase
+        if lines and joined.cell_length <= width:
+            lines[-1] = joined
+        else:
+            lines += phrase.wrap(width)
+    return lines
 
 
 def epoch_lines(history: "TrainingHistory", look: Look) -> list[Content]:

@@ -8,7 +8,7 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count as counting
 
 Point = tuple[float, float | None]
 Tick = tuple[float, str]
@@ -88,7 +88,7 @@ def scale_of(values: Sequence[float], *, log: bool = False, from_zero: bool = Fa
 
 def whole_ticks(first: int, last: int, most: int) -> list[int]:
     """Return round whole numbers from `first` to `last`, about `most`, the first always."""
-    steps = (factor * 10**power for power in count() for factor in (1, 2, 5))
+    steps = (factor * 10**power for power in counting() for factor in (1, 2, 5))
     step = next(step for step in steps if (last - first) / step <= max(most, 1))
     ticks = [first]
     value = (first // step + 1) * step
@@ -102,6 +102,14 @@ def whole_ticks(first: int, last: int, most: int) -> list[int]:
 def position(value: float, first: float, last: float) -> float:
     """Return where a value stands between two, as a share; in the middle when they are equal."""
     return _share(value, first, last)
+
+
+def spread(count: int, most: int) -> list[int]:
+    """Return all indices, or at most so many (at least two) from the first to the last."""
+    if count <= max(most, 2):
+        return list(range(count))
+    steps = max(most, 2) - 1
+    return sorted({round(i * (count - 1) / steps) for i in range(steps + 1)})
 
 
 def thinned(points: Sequence[Point], columns: int) -> list[Point]:

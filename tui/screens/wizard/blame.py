@@ -17,6 +17,8 @@ _RULES: Final[tuple[tuple[str, str], ...]] = (
     (r"^(There is no|The) (feature config|dataset)\b", "feature_config"),
     (r"^(There is no|The) model config \x00", "model_config_name"),
     (r"^Feature config\b", "feature_config"),
+    (r"^Model config\b", "model_config_name"),
+    (r"\bearly stopping\b", "patience"),
     (r"\bVertex\b|^Backend\b", "backend"),
     (r"^The last valid version\b", "feature_config"),
     (r"\bholdout days\b", "holdout_days"),

@@ -14,6 +14,7 @@ LABELS: Final[dict[str, str]] = {
     "description": "Description",
     "tags": "Tags",
     "sample_percent": "Sample %",
+    "sample_by": "Sample by",
     "split": "Split",
     "holdout_days": "Holdout days",
     "train_days": "Train days",
@@ -22,7 +23,10 @@ LABELS: Final[dict[str, str]] = {
     "epochs": "Epochs",
     "batch_size": "Batch size",
     "learning_rate": "Learning rate",
+    "early_stopping": "Stop early",
+    "patience": "Patience",
     "seed": "Seed",
+    "deterministic": "Repeatable",
     "backend": "Backend",
     "hardware": "Hardware",
 }
@@ -32,8 +36,10 @@ LIMITS: Final[dict[str, int]] = {"name": 120, "description": 500, "tags": 240}
 """How many characters a text takes."""
 DEFAULTS: Final[dict[str, int]] = {
     name: QuickTestRequest.model_fields[name].default for name in ("epochs", "seed")
-}
+} | {"patience": 2}
 """What an empty number means whatever model config and data say."""
+NO, YES = "", "yes"
+"""Values of a choice between off and on."""
 DAYS_OF: Final[dict[str, tuple[str, ...]]] = {
     "random": (),
     "time-holdout": ("holdout_days",),
@@ -74,6 +80,8 @@ def check(texts: Mapping[str, str]) -> Checked:
         text = texts[name].strip()
         if not text or (name.endswith("_days") and name not in needed):
             continue
+        if name == "patience" and not texts["early_stopping"]:
+            continue
         try:
             values[name] = read(text)
         except ValueError as error:
@@ -86,9 +94,14 @@ def check(texts: Mapping[str, str]) -> Checked:
     if problems:
         in_order = {name: problems[name] for name in LABELS if name in problems}
         return Checked(None, in_order, warnings, still_open)
+    monitor, patience = texts["early_stopping"], values.pop("patience", DEFAULTS["patience"])
+    stopping = {"early_stopping": patience, "early_stopping_on": monitor} if monitor else {}
     request = QuickTestRequest.model_validate(
         {
             **values,
+            **stopping,
+            "sample_by": texts["sample_by"] or None,
+            "deterministic": texts["deterministic"] == YES,
             "name": texts["name"].strip(),
             "description": texts["description"].strip(),
             "tags": tags_of(texts["tags"]),

@@ -4,13 +4,11 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, get_args
+from typing import Final
 
 from engine.definitions import Definitions, Kind, Problem
-from engine.spec import ModelType
 
 MODEL_TYPES: Final = ("retrieval", "ranking", "multitask")
-AVAILABLE_TYPES: Final[tuple[str, ...]] = get_args(ModelType)
 _NAMED = r'\.("(?:[^"\\]|\\.)*"|[A-Za-z0-9_-]+)'
 
 

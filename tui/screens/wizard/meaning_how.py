@@ -8,7 +8,7 @@ from textual.content import Content
 
 from engine.errors import EngineError
 from engine.planning import Plan
-from engine.spec import Split
+from engine.spec import EarlyStopping, Split
 from tui.look import BAD, BOLD, MUTED, WARNING, Look
 from tui.screens.wizard import drawing
 from tui.screens.wizard.blame import stands_beside
@@ -79,9 +79,21 @@ def _settings(plan: Plan) -> dict[str, list[str]]:
         "epochs": [f"{params.epochs:,}", f"{steps:,} step{'' if steps == 1 else 's'} each"],
         "batch size": [f"{params.batch_size:,}"],
         "rate": [f"{params.learning_rate:g}", plan.model.optimizer],
-        "seed": [str(params.seed), f"split seed {params.split_seed}"],
+        "stop early": _stopping_words(params.early_stopping),
+        "seed": [
+            str(params.seed),
+            f"split seed {params.split_seed}",
+            *(["repeatable"] if params.deterministic else []),
+        ],
         "runs on": ["this machine", f"{cores} cores, {memory / 1e9:.0f} GB"],
     }
+
+
+def _stopping_words(stopping: EarlyStopping | None) -> list[str]:
+    if stopping is None:
+        return ["no"]
+    monitor = "validation loss" if stopping.monitor == "val_loss" else "primary metric"
+    return [monitor, f"patience {stopping.patience:,}"]
 
 
 def _split_words(split: Split) -> list[str]:

@@ -12,6 +12,7 @@ LADDERS: Final[dict[str, tuple[float, ...]]] = {
     "epochs": (1, 2, 3, 5, 10, 20, 50),
     "batch_size": (256, 512, 1024, 2048, 4096, 8192),
     "learning_rate": (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1),
+    "patience": (1, 2, 3, 5, 10),
     "holdout_days": (1, 7, 14, 28, 56, 84),
     "train_days": (7, 28, 84, 182, 364),
     "val_days": (1, 7, 14, 28, 56),
@@ -76,6 +77,7 @@ READERS: Final[dict[str, Callable[[str], float]]] = {
     "epochs": _whole(1, 1_000),
     "batch_size": _whole(1, 65_536),
     "learning_rate": _number(0.0001, 1, "0.01"),
+    "patience": _whole(1, 1_000),
     "seed": _whole(0, _LARGEST_SEED),
 }
 """By field: returns the number that a text says; a ValueError says what is allowed."""

@@ -16,11 +16,16 @@ from tui.widgets.line_block import LineBlock
 
 @dataclass(frozen=True)
 class Option:
-    """A value of a choice; one that isn't available yet is shown and can't be reached."""
+    """A value of a choice; one with a reason why not is shown and can't be chosen."""
 
     value: str
     label: str
-    available: bool = True
+    reason: str = ""
+
+    @property
+    def available(self) -> bool:
+        """Whether it can be chosen."""
+        return not self.reason
 
 
 class OneOf(OwnKeys, LineBlock, can_focus=True):
@@ -42,6 +47,12 @@ class OneOf(OwnKeys, LineBlock, can_focus=True):
         """Another option is chosen."""
 
         choice: "OneOf"
+
+    @dataclass
+    class Refused(Message):
+        """An option was asked for that can't be chosen."""
+
+        reason: str
 
     def __init__(self, look: Look, field: str, options: Sequence[Option]) -> None:
         super().__init__(look, id=f"choose-{field}")
@@ -73,12 +84,15 @@ class OneOf(OwnKeys, LineBlock, can_focus=True):
 
     def action_move(self, by: int) -> None:
         """Choose the next available option, without going round."""
-        reachable = [option for option in self._options if option.available]
-        now = next(i for i, option in enumerate(reachable) if option.value == self.value)
-        self._take(reachable[min(max(now + by, 0), len(reachable) - 1)])
+        now = next(i for i, option in enumerate(self._options) if option.value == self.value)
+        ahead = self._options[now + 1 :] if by > 0 else self._options[:now][::-1]
+        if ahead:
+            self._take(next((option for option in ahead if option.available), ahead[0]))
 
     def _take(self, option: Option) -> None:
-        if option.available and option.value != self.value:
+        if option.reason:
+            self.post_message(self.Refused(option.reason))
+        elif option.value != self.value:
             self.value = option.value
             self.redraw()
             self.post_message(self.Changed(self))

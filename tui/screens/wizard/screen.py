@@ -1,5 +1,7 @@
 """The wizard's screen: asks the engine, tells the steps, starts the run."""
 
+import asyncio
+from contextlib import suppress
 from typing import ClassVar
 
 from textual import on, work
@@ -17,7 +19,7 @@ from engine.planning import Plan, QuickTestRequest
 from engine.text import safe_line
 from tui.actions import bindings
 from tui.link import Asking, Link
-from tui.look import Look
+from tui.look import WARNING, Look
 from tui.messages import DefinitionsChanged
 from tui.screens.confirm import Confirm
 from tui.screens.wizard.blame import field_of, problems_of, warnings_of
@@ -33,6 +35,7 @@ from tui.screens.wizard.pick_list import PickList
 from tui.screens.wizard.previews import Previews
 from tui.widgets.key_bar import KeyBar
 
+_NOTICED_SECONDS = 1.0
 _STEPS = ("continue", "step_back", "start", "back")
 
 
@@ -76,6 +79,15 @@ class WizardScreen(Asking, ModalScreen[int | None]):
         self._insisted = False
         self._starting = False
         self._trouble: EngineError | None = None
+        self._ready = asyncio.Event()
+
+    async def until_ready(self) -> None:
+        """Wait until there is something to choose from, or for as long as nobody would notice.
+
+        For who opens the wizard, so that keys that are typed at once find it as it will be.
+        """
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._ready.wait(), _NOTICED_SECONDS)
 
     def compose(self) -> ComposeResult:
         """Put title, the two steps, hint, summary and keys one below the other."""
@@ -90,7 +102,7 @@ class WizardScreen(Asking, ModalScreen[int | None]):
         self.query_one("#title", Static).update(title(self.form.step, self.look))
         self._changed()
         self._load()
-        self.what.features.focus()
+        self.set_focus(self.what.features)
 
     def on_definitions_changed(self, message: DefinitionsChanged) -> None:
         """Read the definitions again; what is chosen stays where it still exists."""
@@ -108,6 +120,12 @@ class WizardScreen(Asking, ModalScreen[int | None]):
         self._trouble = None
         self._changed()
         self._show_hint()
+
+    def on_one_of_refused(self, message: OneOf.Refused) -> None:
+        """Say why an option can't be chosen."""
+        message.stop()
+        self.app.bell()
+        self.query_one("#hint", Static).update(Content.styled(message.reason, WARNING))
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """Explain the field that has the focus."""
@@ -214,6 +232,7 @@ class WizardScreen(Asking, ModalScreen[int | None]):
         except EngineError as error:
             self._trouble = error
             self._changed()
+            self._ready.set()
             return
         before = [picker.choice for picker in self.what.pickers]
         features, model = (
@@ -228,6 +247,7 @@ class WizardScreen(Asking, ModalScreen[int | None]):
             if chosen and picker.choice != chosen:
                 self._tell_gone(chosen, picker.choice)
         self._ask_again()
+        self._ready.set()
 
     @work(group="start")
     async def _create(self, request: QuickTestRequest) -> None:

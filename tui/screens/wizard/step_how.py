@@ -7,7 +7,7 @@ from textual.widgets import Static
 
 from engine.planning import Plan
 from tui.look import Look
-from tui.screens.wizard.draft import DAYS_OF, DEFAULTS
+from tui.screens.wizard.draft import DAYS_OF, DEFAULTS, NO, YES
 from tui.screens.wizard.fields import Field, NumberInput
 from tui.screens.wizard.meaning_how import MeaningOfHow
 from tui.screens.wizard.one_of import OneOf, Option
@@ -17,12 +17,35 @@ _SPLITS = (
     Option("time-holdout", "time holdout"),
     Option("strict-time", "strict time"),
 )
-_BACKENDS = (Option("local", "local"), Option("vertex", "vertex (not yet)", available=False))
+_SAMPLE_BY = (Option("", "auto"), Option("buyer", "buyers"), Option("row", "rows"))
+_STOPPING = (
+    Option(NO, "off"),
+    Option("val_loss", "val loss"),
+    Option("primary", "primary"),
+)
+_DETERMINISTIC = (Option(NO, "off"), Option(YES, "on"))
+_BACKENDS = (
+    Option("local", "local"),
+    Option("vertex", "vertex (not yet)", reason="Vertex AI is not available yet: choose local."),
+)
 _HARDWARE = (
     Option("", "auto"),
     Option("small", "small"),
     Option("medium", "medium"),
     Option("large", "large"),
+)
+_DATA, _TRAINING, _MACHINE = (
+    ("sample_percent", "sample_by", "split", "holdout_days", "train_days", "val_days", "test_days"),
+    (
+        "epochs",
+        "batch_size",
+        "learning_rate",
+        "early_stopping",
+        "patience",
+        "seed",
+        "deterministic",
+    ),
+    ("backend", "hardware"),
 )
 _DAY_FIELDS = ("holdout_days", "train_days", "val_days", "test_days")
 
@@ -45,39 +68,45 @@ class StepHow(Horizontal):
         self.look = look
         self.split = OneOf(look, "split", _SPLITS)
         self.backend = OneOf(look, "backend", _BACKENDS)
-        self.hardware = OneOf(look, "hardware", _HARDWARE)
+        self.stopping = OneOf(look, "early_stopping", _STOPPING)
+        choices = (
+            self.split,
+            self.backend,
+            self.stopping,
+            OneOf(look, "sample_by", _SAMPLE_BY),
+            OneOf(look, "deterministic", _DETERMINISTIC),
+            OneOf(look, "hardware", _HARDWARE),
+        )
         self.meaning = MeaningOfHow(look)
-        self.fields: dict[str, Field] = {}
-        for name in ("sample_percent", "split", *_DAY_FIELDS):
-            self._add(name)
-        for name in ("epochs", "batch_size", "learning_rate", "seed", "backend", "hardware"):
-            self._add(name)
+        controls = {choice.field: choice for choice in choices}
+        self.fields = {
+            name: Field(look, name, controls.get(name) or NumberInput(name))
+            for name in (*_DATA, *_TRAINING, *_MACHINE)
+        }
         self.propose(None, None)
 
     def compose(self) -> ComposeResult:
         """Put the choices left and what they mean right."""
         with VerticalScroll(classes="choices", can_focus=False):
             yield Static(Content("Data"), classes="heading")
-            for name in ("sample_percent", "split", *_DAY_FIELDS):
-                yield self.fields[name]
+            yield from (self.fields[name] for name in _DATA)
             yield Static(Content("Training"), classes="heading -next")
-            for name in ("epochs", "batch_size", "learning_rate", "seed"):
-                yield self.fields[name]
+            yield from (self.fields[name] for name in _TRAINING)
             yield Static(Content("Machine"), classes="heading -next")
-            yield self.fields["backend"]
-            yield self.fields["hardware"]
+            yield from (self.fields[name] for name in _MACHINE)
         with VerticalScroll(classes="meaning", can_focus=False):
             yield self.meaning
 
     def on_mount(self) -> None:
-        """Show the day fields that the split needs."""
+        """Show the fields that the choices need."""
         self.adapt()
 
     def adapt(self) -> None:
-        """Show only the day fields that the chosen split needs."""
+        """Show only the fields that the chosen split and early stopping need."""
         needed = DAYS_OF[self.split.value]
         for name in _DAY_FIELDS:
             self.fields[name].display = name in needed
+        self.fields["patience"].display = bool(self.stopping.value)
 
     def propose(self, plan: Plan | None, own_batch_size: int | None) -> None:
         """Say in every empty field what it means.
@@ -101,7 +130,3 @@ class StepHow(Horizontal):
             control = self.fields[name].control
             if isinstance(control, NumberInput) and not (control.value and params):
                 control.propose(value or "", f"{source}: {value}" if value else source)
-
-    def _add(self, name: str) -> None:
-        choices = {"split": self.split, "backend": self.backend, "hardware": self.hardware}
-        self.fields[name] = Field(self.look, name, choices.get(name) or NumberInput(name))

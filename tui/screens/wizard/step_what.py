@@ -12,7 +12,6 @@ from engine.definitions import Definitions
 from engine.text import safe_line
 from tui.look import Look
 from tui.screens.wizard.entries import (
-    AVAILABLE_TYPES,
     MODEL_TYPES,
     feature_entries,
     model_entries,
@@ -49,7 +48,7 @@ class StepWhat(Horizontal):
     def __init__(self, look: Look) -> None:
         super().__init__(id="what")
         self.look = look
-        types = [Option(name, name.capitalize(), name in AVAILABLE_TYPES) for name in MODEL_TYPES]
+        types = [Option(name, name.capitalize()) for name in MODEL_TYPES]
         self.model_type = OneOf(look, "model_type", types)
         self.features = PickList(look, "feature_config", _READING)
         self.models = PickList(look, "model_config_name", _READING)
@@ -108,12 +107,12 @@ class StepWhat(Horizontal):
         self.features.fill(
             feature_entries(definitions, kind),
             features,
-            tuple(_none_told("feature config", bool(definitions.features), kind)),
+            tuple(_no_features_told(bool(definitions.features), kind)),
         )
         self.models.fill(
             model_entries(definitions, kind),
             model,
-            tuple(_none_told("model config", bool(definitions.models), kind)),
+            tuple(_no_models_told(bool(definitions.models), kind)),
         )
         self._share_height()
 
@@ -133,6 +132,21 @@ def shared(lengths: Sequence[int], room: int) -> tuple[int, int]:
     return max(above, 1), max(below, 1)
 
 
-def _none_told(what: str, others: bool, model_type: str) -> Iterator[str]:
-    yield f"No {what} for {model_type} models." if others else f"There is no {what} yet."
-    yield from _INIT
+def _no_features_told(others: bool, model_type: str) -> Iterator[str]:
+    if others:
+        yield f"{model_type.capitalize()} needs a target; none has one."
+        yield "Add one in definitions/features.toml:"
+        yield '  target = "COLUMN"'
+    else:
+        yield "There is no feature config yet."
+        yield from _INIT
+
+
+def _no_models_told(others: bool, model_type: str) -> Iterator[str]:
+    if others:
+        yield f"No model config is of type {model_type}."
+        yield "Add one in definitions/models.toml:"
+        yield f'  type = "{model_type}"'
+    else:
+        yield "There is no model config yet."
+        yield from _INIT
