@@ -22,10 +22,10 @@ _BAD_INPUT, _NOT_READY = 2, 3
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the job, and with `--submit` create it; return the exit code."""
-    given = _parser().parse_args(arguments)
+    given = parse(arguments)
     try:
         # TFX takes 20 s to import: wrong arguments are told before.
-        target = _target(given)
+        target = target_of(given)
         spec = read_spec(given.spec, machine_type=given.machine_type)
         from pipelines.vertex_job import compile_job
 
@@ -41,6 +41,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except RunFailure as failure:
             return _refuse(failure, _NOT_READY)
     return 0
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options; one that isn't there ends the process with exit code 2."""
+    parser = argparse.ArgumentParser(prog="pipelines.compile", allow_abbrev=False)
+    parser.add_argument("--spec", required=True, metavar="PATH_OR_URI")
+    parser.add_argument("--machine-type", required=True)
+    for name in CloudTarget.model_fields:
+        parser.add_argument("--" + name.replace("_", "-"), required=True)
+    parser.add_argument("--output", required=True, type=Path, metavar="PATH")
+    parser.add_argument("--submit", action="store_true", help="create the job, too")
+    return parser.parse_args(arguments)
+
+
+def target_of(given: argparse.Namespace) -> CloudTarget:
+    """Return where the job will run.
+
+    Raises:
+        RunFailure: an option that must have a value is empty, or the labels aren't `key=value`.
+    """
+    values: dict[str, Any] = {
+        name: getattr(given, name) or None for name in CloudTarget.model_fields if name != "labels"
+    }
+    try:
+        return CloudTarget(**values, labels=_labels(given.labels))
+    except ValidationError as error:
+        option = "--" + str(error.errors()[0]["loc"][0]).replace("_", "-")
+        raise RunFailure(f"{option} is missing.") from error
 
 
 def read_spec(uri: str, *, machine_type: str) -> ExperimentSpec:
@@ -85,34 +113,12 @@ def _refuse(failure: RunFailure, exit_code: int) -> int:
     return exit_code
 
 
-def _target(given: argparse.Namespace) -> CloudTarget:
-    values: dict[str, Any] = {
-        name: getattr(given, name) or None for name in CloudTarget.model_fields if name != "labels"
-    }
-    try:
-        return CloudTarget(**values, labels=_labels(given.labels))
-    except ValidationError as error:
-        option = "--" + str(error.errors()[0]["loc"][0]).replace("_", "-")
-        raise RunFailure(f"{option} is missing.") from error
-
-
 def _labels(text: str) -> dict[str, str]:
     pairs = [pair.partition("=") for pair in text.split(",") if pair]
     for key, equals, _ in pairs:
         if not (key and equals):
             raise RunFailure(f'--labels is "{text}", but must be like "team=search,stage=test".')
     return {key: value for key, _, value in pairs}
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="pipelines.compile", allow_abbrev=False)
-    parser.add_argument("--spec", required=True, metavar="PATH_OR_URI")
-    parser.add_argument("--machine-type", required=True)
-    for name in CloudTarget.model_fields:
-        parser.add_argument("--" + name.replace("_", "-"), required=True)
-    parser.add_argument("--output", required=True, type=Path, metavar="PATH")
-    parser.add_argument("--submit", action="store_true", help="create the job, too")
-    return parser
 
 
 if __name__ == "__main__":
