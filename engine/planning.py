@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -120,7 +121,8 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
     """
     # DuckDB and sqlglot take 0.2 s to import; listing experiments needs neither.
     from engine.parameters import check_request, choose_selection, training_params
-    from engine.query.connection import open_duckdb
+    from engine.query.bigquery import bigquery_rows
+    from engine.query.connection import fetch_values, open_duckdb
     from engine.query.examples import example_columns, example_queries
     from engine.query.features import (
         check_labels,
@@ -133,6 +135,7 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
 
     check_request(request)
     dataset, features, model = _definitions_of(request, definitions)
+    _check_source(request, dataset)
     resolved_model = model.resolve()
     _check_target(features, resolved_model)
     with placed(definitions), open_duckdb() as connection:
@@ -149,20 +152,23 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
         chosen = choose_selection(request, rows, measurement, sample_by=sample_by)
         cold = measurement.cold_product_rows(chosen.selection)
         repeating = repeating_joins(connection, rows)
+        read = rows
+        if request.backend == "vertex":
+            read = bigquery_rows(rows, features, partial(fetch_values, connection))
     params, warnings = training_params(request, resolved_model, chosen)
     aliases = needed_columns(rows, features)
     return Plan(
         request=request,
         dataset=dataset.name,
         examples=ExamplesQuery(
-            dialect=rows.dialect,
-            queries=example_queries(rows, aliases, chosen.selection),
+            dialect=read.dialect,
+            queries=example_queries(read, aliases, chosen.selection),
             columns=example_columns(rows, aliases),
             buyer=rows.buyer,
             product=rows.product,
             timestamp=rows.timestamp,
             fingerprint=prepared.fingerprint,
-            files=prepared.files,
+            files=prepared.files if read is rows else (),
         ),
         features=resolved_features,
         model=resolved_model,
@@ -231,6 +237,14 @@ def _definitions_of(
         )
     model = definitions.model_config(request.model_config_name)
     return definitions.dataset(features.dataset), features, model
+
+
+def _check_source(request: QuickTestRequest, dataset: "DatasetDefinition") -> None:
+    if request.backend == "vertex" and dataset.bigquery is None:
+        raise InvalidInput(
+            f"Dataset {quoted(dataset.name)} has no BigQuery source, which Vertex AI would read.",
+            hint=f"Add [datasets.{dataset.name}.bigquery] with its project and dataset.",
+        )
 
 
 def _check_target(features: "FeatureConfigDefinition", model: ModelConfig) -> None:
