@@ -1,10 +1,10 @@
 """Runs a compiled pipeline job as Vertex AI does: task by task, each as its container's command.
 
-    python -m tests.cloud.vertex_machine JOB.json ROOT RESULT.json [--swap TASK=EXECUTOR_CLASS]
+    python -m tests.cloud.vertex_machine JOB.json RESULT.json [--swap TASK=EXECUTOR_CLASS]
 
-The commands run unmodified but for the Beam runner, which becomes the one in memory. ROOT takes the
-place of the job's `gcsOutputDirectory`. The outputs of every task go to RESULT.json. Importing TFX
-takes 20 s a process, so the tasks are forked from one that has imported it.
+The commands run unmodified but for the Beam runner, which becomes the one in memory. The outputs of
+every task go to RESULT.json. Importing TFX takes 20 s a process, so the tasks are forked from one
+that has imported it.
 """
 
 import argparse
@@ -38,14 +38,14 @@ class VertexMachine:
     """Runs the tasks of one job.
 
     Args:
-        job: `PipelineJob` as JSON, schema 2.0.0.
-        root: folder or gs:// prefix of the outputs.
+        job: `PipelineJob` as JSON, schema 2.0.0; its output directory may be any folder.
         job_id: of the job.
         swapped: executor classes by task, in place of the job's.
     """
 
-    def __init__(self, job: Json, root: str, *, job_id: str, swapped: dict[str, str]) -> None:
+    def __init__(self, job: Json, *, job_id: str, swapped: dict[str, str]) -> None:
         self._spec = job["pipelineSpec"]
+        root = job["runtimeConfig"]["gcsOutputDirectory"]
         self._run = f"{root}/{_PROJECT_NUMBER}/{job_id}"
         self._job_id = job_id
         self._swapped = swapped
@@ -179,15 +179,14 @@ def main() -> None:
     """Run a job; see the module."""
     parser = argparse.ArgumentParser()
     parser.add_argument("job", type=Path)
-    parser.add_argument("root")
     parser.add_argument("result", type=Path)
-    parser.add_argument("--job-id", default="qt-job-a1")
+    parser.add_argument("--job-id", required=True)
     parser.add_argument("--swap", action="append", default=[])
     given = parser.parse_args()
     swapped = dict(swap.split("=", 1) for swap in given.swap)
     job = json.loads(given.job.read_text("utf-8"))
     _import_once()
-    machine = VertexMachine(job, given.root, job_id=given.job_id, swapped=swapped)
+    machine = VertexMachine(job, job_id=given.job_id, swapped=swapped)
     machine.run()
     given.result.write_text(json.dumps(machine.outputs, indent=1))
 
