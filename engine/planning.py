@@ -68,6 +68,8 @@ class QuickTestRequest(Frozen):
     """Epochs without a better value after which training ends; None trains all epochs."""
     early_stopping_on: Literal["val_loss", "primary"] = "val_loss"
     deterministic: bool = False
+    upload_rows: bool = False
+    """Send the sampled rows to Cloud Storage where the dataset isn't in BigQuery; `vertex` only."""
 
 
 class Plan(Frozen):
@@ -153,7 +155,7 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
         cold = measurement.cold_product_rows(chosen.selection)
         repeating = repeating_joins(connection, rows)
         read = rows
-        if request.backend == "vertex":
+        if request.backend == "vertex" and dataset.bigquery is not None:
             read = bigquery_rows(rows, features, partial(fetch_values, connection))
     params, warnings = training_params(request, resolved_model, chosen)
     aliases = needed_columns(rows, features)
@@ -240,10 +242,11 @@ def _definitions_of(
 
 
 def _check_source(request: QuickTestRequest, dataset: "DatasetDefinition") -> None:
-    if request.backend == "vertex" and dataset.bigquery is None:
+    if request.backend == "vertex" and dataset.bigquery is None and not request.upload_rows:
         raise InvalidInput(
             f"Dataset {quoted(dataset.name)} has no BigQuery source, which Vertex AI would read.",
-            hint=f"Add [datasets.{dataset.name}.bigquery] with its project and dataset.",
+            hint=f"Add [datasets.{dataset.name}.bigquery] with its project and dataset, or send "
+            "the rows: --upload-rows.",
         )
 
 

@@ -14,7 +14,8 @@ import pytest
 from engine.backends.run_reading import read_epochs, read_metrics
 from engine.definitions.reading import read_definitions
 from engine.planning import QuickTestRequest, plan_quick_test
-from engine.spec import SPLITS
+from engine.query.uploads import write_rows
+from engine.spec import SPLITS, ExperimentSpec
 from engine.spec.cloud import CloudTarget, compile_arguments, compile_options, job_id
 from engine.spec.run_folder import HISTOGRAMS, PROGRESS, SPEC, TEST_ROWS, Histograms, Progress
 from engine.statistics import read_statistics
@@ -23,7 +24,7 @@ from tests.sample_data import write_groceries
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 
-LOCAL, CLOUD = "0" * 12, "c" * 12
+LOCAL, CLOUD, UPLOADED = "0" * 12, "c" * 12, "d" * 12
 
 
 def python(*arguments: str, **environment: str) -> None:
@@ -65,46 +66,63 @@ def local(root: Path) -> SimpleNamespace:
     return SimpleNamespace(folder=folder, examples=examples, vocabularies=folder / "vocabularies")
 
 
-@pytest.fixture(scope="module")
-def cloud(root: Path) -> SimpleNamespace:
+def run_job(root: Path, spec: ExperimentSpec, *arguments: str) -> SimpleNamespace:
     """Compile as a child process, run the job, and say where the outputs are."""
-    spec = plan(root, backend="vertex", hardware="medium").spec(CLOUD, 2)
-    bucket = root / "bucket"
     target = CloudTarget(
         project="shop",
         region="europe-central2",
         dataflow_region="europe-west1",
-        root=str(bucket),
+        root=str(root / "bucket"),
         temp_root="gs://scratch",
         image="europe-docker.pkg.dev/shop/r/towerlab:1",
         service_account="runner@shop.iam.gserviceaccount.com",
         labels={"team": "search"},
     )
-    folder = Path(target.run_uri(CLOUD))
-    folder.mkdir(parents=True)
+    folder = Path(target.run_uri(spec.uid))
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / SPEC).write_text(spec.model_dump_json())
-    options = compile_options(target, spec, target.spec_uri(CLOUD))
-    job = root / "job.json"
+    options = compile_options(target, spec, target.spec_uri(spec.uid))
+    job, result = root / f"{spec.uid}.json", root / f"{spec.uid}.outputs.json"
     python("pipelines.compile", *compile_arguments(options), f"--output={job}")
     python(
         "tests.cloud.vertex_machine",
         str(job),
-        str(root / "outputs.json"),
-        f"--job-id={job_id(CLOUD, 1)}",
-        f"--swap=ExampleGen={STAND_IN}",
+        str(result),
+        f"--job-id={job_id(spec.uid, 1)}",
+        *arguments,
         **{TABLES: str(root / "data")},
     )
-    outputs = json.loads((root / "outputs.json").read_text())
-    found = {
-        f"{task}.{key}": Path(a["uri"]) for task, of in outputs.items() for key, a in of.items()
+    outputs = {
+        f"{task}.{key}": Path(artifact["uri"])
+        for task, artifacts in json.loads(result.read_text()).items()
+        for key, artifact in artifacts.items()
     }
     return SimpleNamespace(
         folder=folder,
         job=json.loads(job.read_text()),
-        outputs=found,
-        examples=found["ExampleGen.examples"],
-        vocabularies=found["Transform.transform_graph"] / "transform_fn" / "assets",
+        outputs=outputs,
+        examples=outputs["ExampleGen.examples"],
     )
+
+
+@pytest.fixture(scope="module")
+def cloud(root: Path) -> SimpleNamespace:
+    """The whole job, with rows from BigQuery's SQL."""
+    spec = plan(root, backend="vertex", hardware="medium").spec(CLOUD, 2)
+    return run_job(root, spec, f"--swap=ExampleGen={STAND_IN}")
+
+
+@pytest.fixture(scope="module")
+def uploaded(root: Path) -> SimpleNamespace:
+    """The job's first task, with rows that were sent."""
+    spec = plan(root, hardware="small").spec(UPLOADED, 3)
+    rows = root / "bucket" / "runs" / UPLOADED / "rows"
+    write_rows(spec.examples, rows)
+    spec = spec.replace(
+        examples=spec.examples.replace(rows_uri=str(rows)),
+        params=spec.params.replace(machine_type="e2-standard-4"),
+    )
+    return run_job(root, spec, "--only=ExampleGen")
 
 
 def examples_in(folder: Path) -> list[str]:
@@ -127,9 +145,16 @@ def test_both_have_the_same_examples(local, cloud, split):
     assert found
 
 
+@pytest.mark.parametrize("split", SPLITS)
+def test_rows_that_were_sent_are_the_same_examples(local, uploaded, split):
+    found = examples_in(uploaded.examples / f"Split-{split}")
+    assert found == examples_in(local.examples / f"Split-{split}")
+
+
 def test_both_have_the_same_vocabularies(local, cloud):
+    assets = cloud.outputs["Transform.transform_graph"] / "transform_fn" / "assets"
     here = {file.name: file.read_text() for file in local.vocabularies.iterdir()}
-    there = {file.name: file.read_text() for file in cloud.vocabularies.iterdir()}
+    there = {file.name: file.read_text() for file in assets.iterdir()}
     assert here == there
     assert {"household_id", "product_id", "department", "category", "age"} <= here.keys()
 

@@ -1,6 +1,6 @@
 """Runs a compiled pipeline job as Vertex AI does: task by task, each as its container's command.
 
-    python -m tests.cloud.vertex_machine JOB.json RESULT.json [--swap TASK=EXECUTOR_CLASS]
+    python -m tests.cloud.vertex_machine JOB.json RESULT.json [--swap TASK=CLASS] [--only TASK]
 
 The commands run unmodified but for the Beam runner, which becomes the one in memory. The outputs of
 every task go to RESULT.json. Importing TFX takes 20 s a process, so the tasks are forked from one
@@ -51,9 +51,11 @@ class VertexMachine:
         self._swapped = swapped
         self.outputs: dict[str, dict[str, Json]] = {}
 
-    def run(self) -> None:
-        """Run every task after those that it depends on."""
+    def run(self, only: str | None) -> None:
+        """Run every task, or one that needs no other, after those that it depends on."""
         tasks = dict(self._spec["root"]["dag"]["tasks"])
+        if only is not None:
+            tasks = {only: tasks[only]}
         while tasks:
             ready = [
                 name
@@ -182,12 +184,13 @@ def main() -> None:
     parser.add_argument("result", type=Path)
     parser.add_argument("--job-id", required=True)
     parser.add_argument("--swap", action="append", default=[])
+    parser.add_argument("--only")
     given = parser.parse_args()
     swapped = dict(swap.split("=", 1) for swap in given.swap)
     job = json.loads(given.job.read_text("utf-8"))
     _import_once()
     machine = VertexMachine(job, job_id=given.job_id, swapped=swapped)
-    machine.run()
+    machine.run(given.only)
     given.result.write_text(json.dumps(machine.outputs, indent=1))
 
 

@@ -33,6 +33,20 @@ def test_the_same_rows_are_asked_of_bigquery(ratings: Workspace):
         sqlglot.parse_one(query, dialect="bigquery")
 
 
+def test_rows_of_this_machine_are_sent_where_that_is_asked_for(tmp_path: Path):
+    workspace = Workspace(tmp_path)
+    told = workspace.refusal(backend="vertex")
+    assert told.endswith("or send the rows: --upload-rows.")
+    plan = workspace.plan(backend="vertex", upload_rows=True)
+    assert plan.examples == workspace.plan().examples
+    assert plan.params.machine_type == "e2-standard-4"
+
+
+def test_bigquery_is_read_where_the_dataset_is_there(ratings: Workspace):
+    asked = ratings.plan(backend="vertex", upload_rows=True)
+    assert asked.examples == ratings.plan(backend="vertex").examples
+
+
 @pytest.mark.parametrize(
     ("hardware", "machine"),
     [("small", "e2-standard-4"), ("medium", "e2-standard-8"), ("large", "e2-standard-16"),
