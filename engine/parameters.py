@@ -11,6 +11,7 @@ from engine.query.examples import Selection
 from engine.query.measuring import DataFacts, Measurement, SplitFacts, day_of
 from engine.query.rows import DatasetRows
 from engine.spec import SPLITS, EarlyStopping, ModelConfig, Split, TrainingParams
+from engine.states import Hardware
 
 if TYPE_CHECKING:
     from engine.planning import QuickTestRequest
@@ -26,6 +27,13 @@ _HASHES_FOR_SEEDS = 20_000_000
 """How many rows may be hashed in search of a seed before it is given up (some seconds)."""
 _USUAL_EPOCHS = 50
 _LARGEST_SEED = 2**31 - 1
+MACHINE_TYPES: dict[Hardware, str] = {
+    "small": "e2-standard-4",
+    "medium": "e2-standard-8",
+    "large": "e2-standard-16",
+}
+"""Dataflow's workers by the hardware that the wizard offers."""
+_MEDIUM_ROWS, _LARGE_HARDWARE_ROWS = 1_000_000, 10_000_000
 
 
 def check_request(request: "QuickTestRequest") -> None:
@@ -34,10 +42,6 @@ def check_request(request: "QuickTestRequest") -> None:
     Raises:
         InvalidInput: a value is out of its range, or doesn't go with another.
     """
-    if request.backend != "local":
-        raise InvalidInput(
-            "Experiments on Vertex AI are not available yet.", hint="Choose the backend local."
-        )
     limits: tuple[tuple[str, float | None, float, float], ...] = (
         ("Epochs", request.epochs, 1, 1_000),
         ("The batch size", request.batch_size, 1, 65_536),
@@ -265,9 +269,22 @@ def training_params(
         if request.early_stopping is None
         else EarlyStopping(patience=request.early_stopping, monitor=request.early_stopping_on),
         deterministic=request.deterministic,
-        machine_type=None,
+        machine_type=_machine_type(request, chosen),
     )
     return params, warnings
+
+
+def recommended_hardware(rows: int) -> Hardware:
+    """Return the hardware for so many sampled rows; Dataflow's workers never see the model."""
+    if rows < _MEDIUM_ROWS:
+        return "small"
+    return "medium" if rows < _LARGE_HARDWARE_ROWS else "large"
+
+
+def _machine_type(request: "QuickTestRequest", chosen: Chosen) -> str | None:
+    if request.backend == "local":
+        return None
+    return MACHINE_TYPES[request.hardware or recommended_hardware(chosen.facts.total)]
 
 
 def batch_size_for(train_rows: int) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -66,6 +67,8 @@ class QuickTestRequest(Frozen):
     """Epochs without a better value after which training ends; None trains all epochs."""
     early_stopping_on: Literal["val_loss", "primary"] = "val_loss"
     deterministic: bool = False
+    upload_rows: bool = False
+    """Send the sampled rows to Cloud Storage where the dataset isn't in BigQuery; `vertex` only."""
 
 
 class Plan(Frozen):
@@ -119,7 +122,8 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
     """
     # DuckDB and sqlglot take 0.2 s to import; listing experiments needs neither.
     from engine.parameters import check_request, choose_selection, training_params
-    from engine.query.connection import open_duckdb
+    from engine.query.bigquery import bigquery_rows
+    from engine.query.connection import fetch_values, open_duckdb
     from engine.query.examples import example_columns, example_queries
     from engine.query.features import (
         check_labels,
@@ -133,6 +137,7 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
 
     check_request(request)
     dataset, features, model = _definitions_of(request, definitions)
+    _check_source(request, dataset)
     resolved_model = model.resolve()
     _check_target(features, resolved_model)
     with placed(definitions), open_duckdb() as connection:
@@ -150,20 +155,23 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
             check_targets(features, measurement.rows_with_target(chosen.selection))
         cold = measurement.cold_product_rows(chosen.selection)
         repeating = repeating_joins(connection, rows)
+        read = rows
+        if request.backend == "vertex" and dataset.bigquery is not None:
+            read = bigquery_rows(rows, features, partial(fetch_values, connection))
     params, warnings = training_params(request, resolved_model, chosen)
     aliases = needed_columns(rows, features)
     return Plan(
         request=request,
         dataset=dataset.name,
         examples=ExamplesQuery(
-            dialect=rows.dialect,
-            queries=example_queries(rows, aliases, chosen.selection),
+            dialect=read.dialect,
+            queries=example_queries(read, aliases, chosen.selection),
             columns=example_columns(rows, aliases),
             buyer=rows.buyer,
             product=rows.product,
             timestamp=rows.timestamp,
             fingerprint=prepared.fingerprint,
-            files=prepared.files,
+            files=prepared.files if read is rows else (),
         ),
         features=resolved_model.fitted(resolved_features),
         model=resolved_model,
@@ -232,6 +240,15 @@ def _definitions_of(
         )
     model = definitions.model_config(request.model_config_name)
     return definitions.dataset(features.dataset), features, model
+
+
+def _check_source(request: QuickTestRequest, dataset: "DatasetDefinition") -> None:
+    if request.backend == "vertex" and dataset.bigquery is None and not request.upload_rows:
+        raise InvalidInput(
+            f"Dataset {quoted(dataset.name)} has no BigQuery source, which Vertex AI would read.",
+            hint=f"Add [datasets.{dataset.name}.bigquery] with its project and dataset, or send "
+            "the rows: --upload-rows.",
+        )
 
 
 def _check_target(features: "FeatureConfigDefinition", model: ModelConfig) -> None:

@@ -160,7 +160,7 @@ def write_examples(sql: str, path: str) -> int:
     try:
         with duckdb.connect() as connection, tf.io.TFRecordWriter(path, options) as writer:
             for batch in _batches(connection, sql):
-                for example in encoder.encode(_as_lists(batch)):
+                for example in encoder.encode(as_lists(batch)):
                     writer.write(example)
                 rows += batch.num_rows
     except duckdb.Error as error:
@@ -175,7 +175,7 @@ def _batches(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[pa.Rec
     yield from connection.sql(sql).to_arrow_reader(_ROWS_PER_BATCH)
 
 
-def _as_lists(batch: pa.RecordBatch) -> pa.RecordBatch:
+def as_lists(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return the batch as tfx_bsl wants it: every value a list of one, every null a null.
 
     A list stays one without its nulls; an empty list is a feature that isn't there, too.

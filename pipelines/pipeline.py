@@ -16,6 +16,7 @@ from tfx.proto import trainer_pb2, transform_pb2
 from engine.spec import ExperimentSpec
 from pipelines.examples import example_gen
 from pipelines.preprocessing import transform_config
+from pipelines.uploaded_examples import uploaded_example_gen
 
 PIPELINE_NAME = "towerlab"
 """The same for all experiments of a workspace: it is part of every cache key."""
@@ -47,7 +48,8 @@ def create_pipeline(
         metadata_path: SQLite file of the ML Metadata; None where the runner has its own.
         beam_args: options of the Beam components; none means Beam in this process.
     """
-    examples = example_gen(spec.examples)
+    rows_uri = spec.examples.rows_uri
+    examples = uploaded_example_gen(rows_uri) if rows_uri else example_gen(spec.examples)
     statistics = tfx.components.StatisticsGen(
         examples=examples.outputs["examples"], exclude_splits=_NOT_TRAIN
     )

@@ -7,6 +7,7 @@ import io
 import math
 import posixpath
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -29,16 +30,24 @@ from engine.spec.run_folder import (
     TrainingMetrics,
 )
 
-_PROGRESS_SECONDS = 1.0
+_PROGRESS_SECONDS, _REMOTE_PROGRESS_SECONDS = 1.0, 10.0
+"""How often progress is written within a phase; Cloud Storage takes one write a second an object
+and charges each."""
 
 Phase = Literal["loading", "training", "evaluating", "exporting"]
 
 
 class RunFolder:
-    """Writes the Trainer's files; `progress.json` at most once a second within a phase."""
+    """Writes the Trainer's files; `progress.json` not too often within a phase.
 
-    def __init__(self, path: str) -> None:
+    A reader sees each file whole: on this machine it is renamed, in Cloud Storage an object appears
+    when it is closed.
+    """
+
+    def __init__(self, path: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path
+        self._clock = clock
+        self._is_remote = "://" in path
         self._progress_written = -math.inf
         self._phase: Phase | None = None
         tf.io.gfile.makedirs(path)
@@ -47,8 +56,9 @@ class RunFolder:
         self, phase: Phase, *, epoch: int = 0, epochs: int = 0, step: int = 0, steps: int = 0
     ) -> None:
         """Say how far the Trainer is; epochs count from 1."""
-        now = time.monotonic()
-        if phase == self._phase and now - self._progress_written < _PROGRESS_SECONDS:
+        now = self._clock()
+        pause = _REMOTE_PROGRESS_SECONDS if self._is_remote else _PROGRESS_SECONDS
+        if phase == self._phase and now - self._progress_written < pause:
             return
         self._phase, self._progress_written = phase, now
         progress = Progress(
@@ -88,6 +98,8 @@ class RunFolder:
 
     def _replace(self, name: str, content: bytes) -> None:
         path = posixpath.join(self._path, name)
-        with tf.io.gfile.GFile(path + ".tmp", "wb") as file:
+        draft = path if self._is_remote else path + ".tmp"
+        with tf.io.gfile.GFile(draft, "wb") as file:
             file.write(content)
-        tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+        if draft != path:
+            tf.io.gfile.rename(draft, path, overwrite=True)

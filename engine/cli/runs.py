@@ -47,6 +47,11 @@ if TYPE_CHECKING:
 @click.option(
     "--backend", type=click.Choice(("local", "vertex")), default="local", show_default=True
 )
+@click.option(
+    "--upload-rows",
+    is_flag=True,
+    help="vertex: send the sampled rows to Cloud Storage if the dataset isn't in BigQuery.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option(
     "--early-stopping",

@@ -49,6 +49,13 @@ def fetch_one(connection: "DuckDBPyConnection", query: exp.Select) -> tuple[Any,
     return run(connection, query)[0]
 
 
+def fetch_values(
+    connection: "DuckDBPyConnection", relation: Expr, values: list[Expr]
+) -> tuple[Any, ...]:
+    """Return aggregates over what stands in FROM; raises like `fetch_one`."""
+    return fetch_one(connection, exp.select(*values).from_(relation))
+
+
 def run(connection: "DuckDBPyConnection", query: Expr) -> list[tuple[Any, ...]]:
     """Run a query over the data; raises like `fetch_one`."""
     import duckdb

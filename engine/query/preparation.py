@@ -6,6 +6,7 @@ asked what its times are, and times before filters can be written.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from engine.definitions.names import quoted
 from engine.errors import InvalidInput
 from engine.query.columns import Form, FormedColumn, SourceColumn, default_form
 from engine.query.conditions import conditions_of, formed_column
-from engine.query.connection import fetch_one
+from engine.query.connection import fetch_values
 from engine.query.lookup import find_columns, require_column
 from engine.query.rows import DatasetRows, join_keys
 from engine.query.source import inspect_source
@@ -67,11 +68,7 @@ def prepare_rows(
         InvalidInput: a file, a column or a value is missing or of the wrong type.
     """
     source = inspect_source(connection, dataset, root)
-
-    def ask(relation: Expr, values: list[Expr]) -> tuple[Any, ...]:
-        return fetch_one(connection, exp.select(*values).from_(relation))
-
-    rows = form_rows(dataset, features, source.tables, ask)
+    rows = form_rows(dataset, features, source.tables, partial(fetch_values, connection))
     return PreparedRows(rows, source.fingerprint, source.files)
 
 

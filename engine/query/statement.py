@@ -1,20 +1,18 @@
 """The SQL of a dataset, formatted to be read, in either dialect."""
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import sqlglot
 import sqlglot.expressions as exp
-from sqlglot.expressions.core import Expr
 
 from engine.definitions.models import DatasetDefinition
 from engine.definitions.names import quoted
 from engine.errors import InvalidInput
 from engine.query.bigquery import bigquery_rows
-from engine.query.connection import fetch_one, open_duckdb
+from engine.query.connection import fetch_values, open_duckdb
 from engine.query.examples import Selection, example_queries
-from engine.query.preparation import prepare_rows
+from engine.query.preparation import AskTable, prepare_rows
 from engine.query.rows import DatasetRows
 from engine.query.types import Dialect
 from engine.spec import Split, SplitName
@@ -45,10 +43,7 @@ def dataset_sql(
             has no timestamp.
     """
     with open_duckdb() as connection:
-
-        def ask(relation: Expr, values: list[Expr]) -> tuple[Any, ...]:
-            return fetch_one(connection, exp.select(*values).from_(relation))
-
+        ask = partial(fetch_values, connection)
         local = prepare_rows(connection, dataset, None, root).rows
         newest = None
         if part is not None and split.kind != "random":
@@ -64,7 +59,7 @@ def dataset_sql(
 def _newest(
     dataset: DatasetDefinition,
     rows: DatasetRows,
-    ask: Callable[[Expr, list[Expr]], tuple[Any, ...]],
+    ask: AskTable,
     split: Split,
 ) -> int:
     """Return the newest time of the filtered rows in epoch microseconds."""

@@ -43,6 +43,8 @@ class ExamplesQuery(Frozen):
         timestamp: column of the event's time, epoch microseconds (INT64), or None.
         fingerprint: hash of path, size and modification time of every source file.
         files: the source files; a run whose files have changed since refuses to start.
+        rows_uri: gs:// prefix to which the engine has uploaded the queries' rows, a folder of
+            Parquet files a split; None where the queries are to be run.
     """
 
     dialect: Literal["duckdb", "bigquery"]
@@ -53,6 +55,7 @@ class ExamplesQuery(Frozen):
     timestamp: str | None
     fingerprint: str
     files: tuple[SourceFile, ...] = ()
+    rows_uri: str | None = None
 
 
 class EarlyStopping(Frozen):

@@ -252,7 +252,7 @@ def test_a_sample_that_is_too_small_is_refused_with_the_figures(ratings: Workspa
         ({"feature_config": "basik"}, 'no feature config "basik". Did you mean "basic"?'),
         ({"model_config_name": "standart"}, 'no model config "standart". Did you mean "standard"?'),
         ({"dataset": "raitings"}, 'There is no dataset "raitings". Did you mean "ratings"?'),
-        ({"backend": "vertex"}, "Experiments on Vertex AI are not available yet."),
+        ({"backend": "vertex"}, 'Dataset "ratings" has no BigQuery source, which Vertex AI would'),
         ({"epochs": 0}, "Epochs must be from 1 to 1,000, not 0."),
         ({"epochs": 1001}, "Epochs must be from 1 to 1,000, not 1,001."),
         ({"sample_percent": 0}, "The sample must be above 0 and at most 100, not 0."),

@@ -24,6 +24,7 @@ from engine.query.examples import Selection, example_queries
 from engine.query.statement import dataset_sql
 from engine.spec import SPLITS, Split
 from tests.engine.query.local_data import dataset, hash_of, key_of, number_of, prepared, write_table
+from tests.engine.query.translation import as_duckdb
 
 DAY = 86_400_000_000
 TIMED = {"buyer": "user", "product": "item", "timestamp": "at", "revenue": "price"}
@@ -95,19 +96,6 @@ def run_both(
                 for row in connection.execute(as_duckdb(cloud[split])).fetchall()
             ]
             yield sorted(here, key=repr), sorted(translated, key=repr)
-
-
-def as_duckdb(sql: str) -> str:
-    parsed = sqlglot.parse_one(sql, dialect="bigquery")
-    for table in parsed.find_all(exp.Table):
-        table.set("catalog", None)
-        table.set("db", None)
-    for place in [
-        c for c in parsed.find_all(exp.Column) if c.name == "place" and not c.this.quoted
-    ]:
-        # sqlglot's translation of WITH OFFSET counts from one, BigQuery from zero.
-        place.replace(exp.Paren(this=exp.Sub(this=place.copy(), expression=exp.convert(1))))
-    return parsed.sql("duckdb")
 
 
 TIME_HOLDOUT = Split(kind="time-holdout", holdout_days=9)

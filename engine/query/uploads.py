@@ -1,0 +1,57 @@
+"""The examples of a run as Parquet files, to be sent where the data itself can't be read."""
+
+import os
+from pathlib import Path
+
+from engine.definitions.files import os_reason
+from engine.definitions.names import quoted
+from engine.errors import InvalidInput
+from engine.query.connection import open_duckdb, reason_of
+from engine.spec import SPLITS, ExamplesQuery, SourceFile
+
+
+def write_rows(examples: ExamplesQuery, folder: Path) -> list[Path]:
+    """Write the rows of each split to `<split>/rows.parquet`, and return the files.
+
+    Args:
+        examples: queries for DuckDB.
+        folder: where the splits' folders are made.
+
+    Raises:
+        InvalidInput: the source files have changed since the plan, or can't be read.
+    """
+    import duckdb
+
+    for file in examples.files:
+        _check_unchanged(file)
+    written: list[Path] = []
+    with open_duckdb() as connection:
+        for split in SPLITS:
+            target = folder / split / "rows.parquet"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            name = str(target).replace("'", "''")
+            try:
+                connection.execute(
+                    f"COPY ({examples.queries[split]}) TO '{name}' "
+                    "(FORMAT parquet, COMPRESSION zstd)"
+                )
+            except duckdb.Error as error:
+                raise InvalidInput(
+                    f"The rows of {split} can't be written to {quoted(target)}: {reason_of(error)}"
+                ) from error
+            written.append(target)
+    return written
+
+
+def _check_unchanged(file: SourceFile) -> None:
+    hint = "Rerun the experiment: that plans it anew with the data as it is now."
+    try:
+        now = os.stat(file.path)
+    except OSError as error:
+        raise InvalidInput(
+            f"The data file {file.path} can't be read any more: {os_reason(error)}.", hint=hint
+        ) from error
+    if (now.st_size, now.st_mtime_ns) != (file.size, file.modified_ns):
+        raise InvalidInput(
+            f"The data file {file.path} has changed since the experiment was submitted.", hint=hint
+        )
