@@ -1,42 +1,34 @@
 """`make bench`: the time budgets, measured through the commands that people run.
 
-Times on a shared machine are noisy: compare the ratios of one run, not seconds of two. Every
-measurement is appended to `docs/bench/history.jsonl` with the machine and the versions.
+`python -m tests.bench [NAME…]` measures some of them. Times on a shared machine are noisy: compare
+the ratios of one run, not seconds of two. Every measurement is appended to
+`docs/bench/history.jsonl` with the machine and the versions.
 """
 
+import argparse
 import json
-import os
-import platform
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
 import duckdb
 import numpy as np
 
-from tests.bench import app
+from tests.bench import app, epoch_loop, evaluation, pairs
+from tests.bench.measuring import TOWERLAB, keep, median, run, since, towerlab, until
 from tests.engine.analysis.laboratory import Laboratory
 from tests.engine.analysis.rows_files import rows_file
 
-ROOT = Path(__file__).parents[2]
-HISTORY = ROOT / "docs" / "bench" / "history.jsonl"
-TOWERLAB = str(Path(sys.executable).parent / "towerlab")
-REPEATS = 5
 
-
-def main() -> None:
-    """Measure everything, print a table, and append it to the history."""
+def product(_: int) -> dict[str, float]:
+    """Measure commands, lists and the app, on one workspace with the demo in it."""
     folder = Path(tempfile.mkdtemp(prefix="towerlab-bench-"))
     try:
-        figures = {
+        return {
             **start_up(folder),
             **planning(folder),
             **runs(folder),
@@ -47,19 +39,33 @@ def main() -> None:
         }
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    record = {
-        "at": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("tfx", "tensorflow", "duckdb", "textual")},
-        "figures": {name: round(value, 3) for name, value in figures.items()},
-    }
-    print(f"\n{record['cores']} cores, Python {record['python']}, {record['versions']}")
-    for name, value in figures.items():
-        print(f"  {name:<58} {value:8.2f}")
-    HISTORY.parent.mkdir(parents=True, exist_ok=True)
-    with HISTORY.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record) + "\n")
+
+
+MEASUREMENTS: dict[str, Callable[[int], dict[str, float]]] = {
+    "app": product,
+    "first": pairs.first,
+    "full": pairs.full,
+    "ranking": pairs.ranking,
+    "multitask": pairs.multitask,
+    "growth": pairs.growth,
+    "loop": epoch_loop.figures,
+    "evaluation": evaluation.figures,
+}
+"""Each takes how often to repeat what takes minutes, and gives figures by what they are."""
+
+
+def main() -> None:
+    """Measure what is asked for, print a table, and append it to the history."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(MEASUREMENTS)}")
+    parser.add_argument("--repeats", type=int, default=3, help="of what takes minutes; medians")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(MEASUREMENTS):
+        parser.error(f"no measurement is called {', '.join(sorted(unknown))}")
+    figures: dict[str, float] = {}
+    for name in options.names or MEASUREMENTS:
+        figures |= MEASUREMENTS[name](options.repeats)
+    keep(figures)
 
 
 def start_up(folder: Path) -> dict[str, float]:
@@ -127,7 +133,7 @@ def read_splits(queries: Mapping[str, str]) -> None:
 
 
 def runs(folder: Path) -> dict[str, float]:
-    """Return the times of a first quick test (cold) and of a rerun (warm)."""
+    """Return when the parts of the demo and of a rerun begin."""
     workspace = str(folder / "demo")
     towerlab("demo", "--workspace", workspace)
     first = json.loads(towerlab("show", "1", "--workspace", workspace, "--json"))
@@ -216,39 +222,6 @@ def comparisons(folder: Path) -> dict[str, float]:
         figures[name] = median(partial(laboratory.engine.compare, numbers))
     laboratory.engine.close()
     return figures
-
-
-def until(experiment: dict, component: str) -> float:
-    """Return the seconds from submission until a component started."""
-    found = next(c for c in experiment["components"] if c["name"] == component)
-    return since(experiment, found["started_at"])
-
-
-def since(experiment: dict, moment: str) -> float:
-    """Return the seconds from submission until a moment."""
-    start = datetime.fromisoformat(experiment["created_at"])
-    return (datetime.fromisoformat(moment) - start).total_seconds()
-
-
-def median(action: Callable[[], object]) -> float:
-    """Return the median of the seconds that an action takes, after one that doesn't count."""
-    action()
-    seconds: list[float] = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        action()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
-
-
-def towerlab(*arguments: str) -> str:
-    """Run a command and return what it prints."""
-    return run([TOWERLAB, *arguments])
-
-
-def run(command: list[str]) -> str:
-    """Run a process and return its standard output."""
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 if __name__ == "__main__":

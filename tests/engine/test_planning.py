@@ -267,8 +267,10 @@ def test_a_sample_that_is_too_small_is_refused_with_the_figures(ratings: Workspa
         ({"test_days": 5}, "Test days don't go with the split random. Add --split strict-time."),
         ({"split": "time-holdout"}, "The split time-holdout needs holdout days."),
         ({"split": "strict-time", "train_days": 5}, "needs val days and test days."),
-        ({"split": "time-holdout", "holdout_days": 4000}, "2024-12-30, which gives train 0, eval 0, "
-         "test 300 rows."),
+        (
+            {"split": "time-holdout", "holdout_days": 4000},
+            "2024-12-30, which gives train 0, eval 0, test 300 rows.",
+        ),
     ],
 )  # fmt: skip
 def test_a_request_that_cannot_work_is_told(ratings: Workspace, asked: dict[str, Any], told: str):
