@@ -243,7 +243,6 @@ class TrainingTab(Asking, Widget, can_focus=True):
             if isinstance(self._histograms, EngineError):
                 self._histograms = None  # it may be there by now
             self._draw()
-            self.refresh_bindings()
 
     @property
     def _pages(self) -> _Pages:
@@ -271,14 +270,20 @@ class TrainingTab(Asking, Widget, can_focus=True):
             return
         self._draw_problem()
         self.set_class(history is None, "-early")
-        for panel in self.query(".panel"):
-            panel.set_class(panel.id in self._page, "-shown")
+        self._show_page(self._page)
         self.query_one(MetricsTable).show(seen, history, self._place(_RESULT))
         if history is None:
             return
         self._draw_curves(seen, history)
         self._draw_weights(seen, history)
         self._draw_read_out()
+
+    def _show_page(self, page: tuple[str, ...]) -> None:
+        before = {panel.id for panel in self.query(".-shown")}
+        for panel in self.query(".panel"):
+            panel.set_class(panel.id in page, "-shown")
+        if before != set(page):
+            self.refresh_bindings()
 
     def _draw_curves(self, seen: "ExperimentDetail", history: "TrainingHistory") -> None:
         planned = 0 if seen.ended else seen.params.epochs
