@@ -126,7 +126,7 @@ def _subject(sentence: str) -> str:
 def _on_metrics(metrics: TrainingMetrics) -> list[str]:
     """Return what is to be said of a result; first what makes it worthless."""
     if metrics.rows.test < ENOUGH_TEST_ROWS:
-        return [_too_few(metrics.rows.test), *_learned_nothing(metrics), *_cold(metrics)]
+        return [_too_few(metrics.rows.test), *_cold(metrics)]
     return [
         *_learned_nothing(metrics),
         _against(metrics, metrics.baseline),

@@ -114,13 +114,6 @@ def test_towers_that_learned_nothing_are_told_first():
     assert len(verdicts(stuck.replace(chance_loss=8.1), completed=True)) == 1
 
 
-def test_towers_that_learned_nothing_are_told_of_few_test_rows_too():
-    stuck = metrics_of().replace(chance_loss=8.0, rows=Rows(train=801, eval=149, test=50))
-    few, nothing = verdicts(stuck, completed=True)
-    assert few.startswith("Only 50 test rows")
-    assert nothing.startswith("The towers learned nothing")
-
-
 def test_a_model_that_adds_nothing_to_popularity_is_told():
     (sentence,) = verdicts(metrics_of(low=-0.01, high=0.02), completed=True)
     assert sentence.endswith(
