@@ -95,12 +95,12 @@ def scaffold(
         dataset_name = name or _dataset_name(paths, tables, primary)
         sources = {table.name: _shown_source(table.source, root) for table in tables}
         drafted = draft(inspection, dataset_name, tables, primary, roles, sources)
-        examined = _examine(drafted, root, given or {})
+        drafted, examined = _fitted(drafted, root, given or {})
         if examined.no_time and roles.timestamp:
             not_time, roles = roles.timestamp, replace(roles, timestamp=None)
             drafted = draft(inspection, dataset_name, tables, primary, roles, sources)
             drafted.left_out[not_time] = examined.no_time
-            examined = _examine(drafted, root, given or {})
+            drafted, examined = _fitted(drafted, root, given or {})
     drafted = _renamed(drafted, files)
     files.add_settings(drafted.dataset.name)
     files.add([drafted.dataset])
@@ -123,11 +123,42 @@ def scaffold(
 
 @dataclass(frozen=True)
 class _Examined:
-    """What the data says of a draft; `no_time` is why a guessed timestamp is none."""
+    """What the data says of a draft.
+
+    Attributes:
+        warnings: sentences worth telling before a run.
+        refusal: why a run would be refused.
+        no_time: why a guessed timestamp is none.
+        empty: a feature's column that holds no value in the rows of the dataset.
+    """
 
     warnings: tuple[str, ...] = ()
     refusal: str = ""
     no_time: str = ""
+    empty: str = ""
+
+
+def _fitted(drafted: Draft, root: Path, given: dict[Role, str]) -> tuple[Draft, _Examined]:
+    """Leave out what a join finds no value of, which only the joined rows can show."""
+    examined = _examine(drafted, root, given)
+    while examined.empty:
+        drafted = _without(drafted, examined.empty)
+        examined = _examine(drafted, root, given)
+    return drafted, examined
+
+
+def _without(drafted: Draft, column: str) -> Draft:
+    configs = tuple(
+        config.model_copy(
+            update={
+                "buyer": tuple(f for f in config.buyer if f.column != column),
+                "product": tuple(f for f in config.product if f.column != column),
+            }
+        )
+        for config in drafted.feature_configs
+    )
+    left_out = {**drafted.left_out, column: "no row of the interactions has a value of it"}
+    return replace(drafted, feature_configs=configs, left_out=left_out)
 
 
 def _examine(drafted: Draft, root: Path, given: dict[Role, str]) -> _Examined:
@@ -139,12 +170,25 @@ def _examine(drafted: Draft, root: Path, given: dict[Role, str]) -> _Examined:
     try:
         facts = check_data(drafted.dataset, drafted.feature_configs[0], root=root)
     except DataMisfit as error:
+        if (empty := _optional_feature(drafted, error)) is not None:
+            return _Examined(empty=empty)
         if error.path[2:] != ("roles", "timestamp"):
             return _Examined(refusal=str(error))
         if "timestamp" in given:
             raise InvalidInput(error.message, hint=error.hint) from error
         return _Examined(no_time=error.message)
     return _Examined(warnings=(facts.left_out,) if facts.left_out else ())
+
+
+def _optional_feature(drafted: Draft, error: DataMisfit) -> str | None:
+    """Return the column that a misfit is about, where a model can do without it."""
+    match error.path[2:]:
+        case ("buyer" | "product" as side, int(index), "column"):
+            features = drafted.feature_configs[0]
+            feature = (features.buyer if side == "buyer" else features.product)[index]
+            return None if feature.primary else feature.column
+        case _:
+            return None
 
 
 def _dataset_name(

@@ -325,3 +325,17 @@ def test_of_a_database_with_many_tables_some_must_be_named(tmp_path: Path) -> No
     with pytest.raises(InvalidInput, match=r"has 21 tables: .*orders") as told:
         scaffold([database], tmp_path)
     assert "app.db::" in told.value.hint
+
+
+def test_attributes_of_others_than_the_rows_buyers_are_left_out(tmp_path: Path, root: Path) -> None:
+    folder = write_groceries(tmp_path / "groceries")
+    duckdb.execute(
+        f"COPY (SELECT household_id + 1000 AS household_id, age"
+        f" FROM '{folder / 'demographics.parquet'}')"
+        f" TO '{tmp_path / 'others.parquet'}' (FORMAT parquet)"
+    )
+    (tmp_path / "others.parquet").replace(folder / "demographics.parquet")
+    made = scaffold([folder], root)
+    assert made.refusal == ""
+    assert made.left_out["age"] == "no row of the interactions has a value of it"
+    assert columns_of(made, "buyer") == ["household_id"]

@@ -66,7 +66,8 @@ def first_choice(definitions: Definitions, newest: tuple[str, str] | None) -> tu
     """Return feature and model config to begin with: the newest experiment's while they exist.
 
     Otherwise the first feature config that can be used, and the first model config whose towers
-    add up their fields, as `init` writes it, or that has the standard preset.
+    add up their fields, as `init` writes it, or that has the standard preset; one for retrieval,
+    which needs no target, if there is one.
     """
     features, model = newest or ("", "")
     if features not in definitions.features:
@@ -74,7 +75,7 @@ def first_choice(definitions: Definitions, newest: tuple[str, str] | None) -> tu
         usable = [name for name, config in configs if config.dataset in definitions.datasets]
         features = next(iter(usable), "")
     if model not in definitions.models:
-        models = definitions.models.items()
+        models = sorted(definitions.models.items(), key=lambda one: one[1].type != "retrieval")
         sums = [name for name, m in models if m.combine == "sum"]
         standard = [name for name, m in models if m.preset == "standard"]
         model = next(iter([*sums, *standard, *definitions.models]), "")

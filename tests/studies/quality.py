@@ -1,0 +1,226 @@
+"""How good a first run is: what `init` writes, run as anybody would, on rows of many sizes.
+
+    python -m tests.studies.quality planted grocery-1000 --seeds 0 1 2 --results FILE
+
+adds a line of JSON a run to FILE (docs/quality/results.jsonl, which docs/quality.md quotes), and
+`python -m tests.studies.quality --table` prints that file's table.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+
+import duckdb
+
+from engine.api import Engine
+from engine.demo import packaged_data
+from engine.planning import QuickTestRequest
+from engine.scaffold import scaffold
+from engine.workspace import Workspace
+from tests.contracts.local_workspace import kill_all
+from tests.sample_data import write_ratings
+
+MODEL_TYPES = ("retrieval", "ranking", "multitask")
+RESULTS = Path(__file__).parents[2] / "docs" / "quality" / "results.jsonl"
+_TARGETS = {"planted": "rating", "grocery": "sales_value", "ratings": "rating"}
+
+
+def write_data(case: str, folder: Path, ratings: Path | None = None) -> list[Path]:
+    """Write a case's files: `planted-ROWS`, `grocery-ROWS` (whole buyers), `grocery`, `ratings`."""
+    kind, _, rows = case.partition("-")
+    if kind == "planted":
+        return [write_ratings(folder / "planted.csv", int(rows))]
+    if kind == "ratings":
+        if ratings is None:
+            raise SystemExit("The case ratings needs --ratings FILE.")
+        return [ratings]
+    transactions, *others = packaged_data()
+    if not rows:
+        return [transactions, *others]
+    part = folder / "transactions.parquet"
+    duckdb.execute(
+        f"""COPY (
+            SELECT * FROM (
+                SELECT t.*, count(*) OVER (ORDER BY md5(household_id::VARCHAR), household_id) AS nth
+                FROM '{transactions}' t
+            ) WHERE nth <= {int(rows)}
+        ) TO '{part}' (FORMAT parquet)"""
+    )
+    return [part, *others]
+
+
+@contextmanager
+def laboratory(root: Path) -> Iterator[Engine]:
+    """Yield the engine of a workspace whose processes end with it."""
+    workspace = Workspace(root)
+    try:
+        with Engine(workspace) as engine:
+            yield engine
+            worker = engine.worker_status()
+            if worker.pid is not None:
+                os.kill(worker.pid, 15)
+    finally:
+        kill_all(workspace)
+
+
+def run_defaults(
+    case: str,
+    root: Path,
+    seeds: tuple[int, ...],
+    *,
+    model_types: tuple[str, ...] = MODEL_TYPES,
+    ratings: Path | None = None,
+    sample_percent: float | None = None,
+    epochs: int = 3,
+) -> Iterator[dict[str, object]]:
+    """Yield what became of each run of the first model config of each type.
+
+    Args:
+        case: which rows, as `write_data` has it.
+        root: an empty folder.
+        seeds: one run of each model type a seed.
+        model_types: which.
+        ratings: file of the case `ratings`.
+        sample_percent: None leaves it to the data's size.
+        epochs: of every run.
+    """
+    files = write_data(case, root, ratings)
+    made = scaffold(files, root, given={"target": _TARGETS[case.partition("-")[0]]})
+    plain, rated = (config.name for config in made.feature_configs)
+    with laboratory(root) as engine:
+        models = engine.definitions().models
+        written = made.model_configs
+        firsts = {t: next(n for n in written if models[n].type == t) for t in model_types}
+        for seed in seeds:
+            for model_type, model in firsts.items():
+                request = QuickTestRequest(
+                    feature_config=plain if model_type == "retrieval" else rated,
+                    model_config_name=model,
+                    sample_percent=sample_percent,
+                    epochs=epochs,
+                    seed=seed,
+                )
+                yield {"case": case, "type": model_type, **_result(engine, request)}
+
+
+def _result(engine: Engine, request: QuickTestRequest) -> dict[str, object]:
+    started = time.monotonic()
+    number = engine.create(request).number
+    while (seen := engine.get(number)).status in ("submitting", "running"):
+        time.sleep(0.2)
+    if seen.status != "completed":
+        raise RuntimeError(f"{request.model_config_name}: {seen.status}, {seen.error}")
+    assert seen.rows is not None
+    compared = {one.name: one for one in (seen.baseline, *seen.references.values()) if one}
+    return {
+        "model": request.model_config_name,
+        "sample_percent": seen.params.sample_percent,
+        "epochs": request.epochs,
+        "seed": request.seed,
+        "rows": seen.rows.model_dump(),
+        "seconds": round(time.monotonic() - started, 1),
+        "metrics": seen.metrics.model_dump(exclude_none=True),
+        "baseline": seen.baseline and seen.baseline.name,
+        "compared": {k: v.model_dump(exclude_none=True) for k, v in compared.items()},
+        "verdicts": seen.verdicts,
+    }
+
+
+def is_told(result: dict) -> bool:
+    """Whether a result that lies behind its baseline by more than its interval is called so."""
+    difference = result["compared"][result["baseline"]]["difference"]
+    worse = "is below " if difference["metric"].startswith("recall") else "is above (worse than)"
+    behind = (
+        difference["high"] < 0
+        if difference["metric"].startswith("recall")
+        else difference["low"] > 0
+    )
+    few = "test rows: "
+    return not behind or any(worse in text or few in text for text in result["verdicts"])
+
+
+def table(results: list[dict]) -> str:
+    """Return the results as Markdown: means over the seeds, and of the paired intervals' ends."""
+    lines = [
+        "| rows | model | sample, epochs | seeds | metric | model | baseline | ratio | difference |"
+        " own history | item to item | seconds |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+
+    def key(r: dict) -> tuple[str, str, float, int]:
+        return (r["case"], r["model"], r["sample_percent"], r["epochs"])
+
+    for (case, model, sample, epochs), group in groupby(sorted(results, key=key), key):
+        runs = list(group)
+        metric = runs[0]["compared"][runs[0]["baseline"]]["difference"]["metric"]
+        metrics = [metric]
+        if runs[0]["type"] == "multitask":
+            metrics = ["recall_at_100", "test_rmse"]
+        for name in metrics:
+            lines.append(_line(runs, name, f"{case} | {model} | {sample:g}%, {epochs}"))
+    return "\n".join(lines)
+
+
+def _line(runs: list[dict], metric: str, label: str) -> str:
+    against = "popularity" if metric.startswith("recall") else "bias"
+
+    def mean(name: str) -> float | None:
+        values = [run["compared"].get(name, {}).get(metric) for run in runs]
+        return None if None in values else statistics.fmean(values)
+
+    value = statistics.fmean(run["metrics"][metric] for run in runs)
+    reference = mean(against)
+    differences = [run["compared"][against].get("difference") for run in runs]
+    difference = "–"
+    if all(d and d["metric"] == metric for d in differences):
+        ends = (statistics.fmean(d[k] for d in differences) for k in ("value", "low", "high"))
+        difference = "{:+.3f} ({:+.3f} to {:+.3f})".format(*ends)
+    shown = [
+        value, reference, None if not reference else value / reference, difference,
+        mean("own_history"), mean("item_to_item"),
+    ]  # fmt: skip
+    cells = ["–" if one is None else one if isinstance(one, str) else f"{one:.3f}" for one in shown]
+    seconds = statistics.median(run["seconds"] for run in runs)
+    return f"| {label} | {len(runs)} | {metric} | {' | '.join(cells)} | {seconds:.0f} |"
+
+
+def results_of(file: Path = RESULTS) -> list[dict]:
+    """Return the recorded results."""
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cases", nargs="*")
+    parser.add_argument("--types", nargs="+", default=MODEL_TYPES, choices=MODEL_TYPES)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--sample", type=float)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--ratings", type=Path)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--table", action="store_true")
+    asked = parser.parse_args()
+    for case in asked.cases:
+        with tempfile.TemporaryDirectory() as root:
+            runs = run_defaults(
+                case, Path(root), tuple(asked.seeds), model_types=tuple(asked.types),
+                ratings=asked.ratings, sample_percent=asked.sample, epochs=asked.epochs,
+            )  # fmt: skip
+            for result in runs:
+                with asked.results.open("a") as file:
+                    file.write(json.dumps(result) + "\n")
+    if asked.table:
+        sys.stdout.write(table(results_of(asked.results)) + "\n")
+
+
+if __name__ == "__main__":
+    main()
