@@ -68,7 +68,7 @@ def _end(engine: Engine) -> None:
 
 
 def _earlier_runs(engine: Engine) -> None:
-    demo = engine.create(request("basic")).number
+    demo = engine.create(request("basic", "retrieval-sum")).number
     _wait(engine, demo, lambda seen: seen.ended)
     for changes in (
         {"name": "Larger steps", "learning_rate": "0.01"},
