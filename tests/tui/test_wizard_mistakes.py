@@ -107,7 +107,7 @@ async def test_warnings_stand_beneath_the_field_that_causes_them(root):
     [
         (("tab", "tab", "tab", "tab", *"65000"), "batch_size", "larger than the train split"),
         (("1",), "sample_percent", "less than 20 rows"),
-        (("tab", "tab", "right", "tab", *"9999"), "split", "too small for this split"),
+        (("tab", "tab", "right", "tab", *"9999"), "split", "too short for this split"),
     ],
 )
 @in_loop
