@@ -36,7 +36,7 @@ from pydantic import Field
 
 from engine.spec.base import Frozen
 from engine.spec.experiment import SplitName
-from engine.spec.model import ModelType
+from engine.spec.model import IndexKind, ModelType
 from engine.spec.process import ProcessIdentity
 
 SPEC = "spec.json"
@@ -250,13 +250,27 @@ class Vocabulary(Frozen):
 
 
 class IndexReport(Frozen):
-    """The index that was exported; `recall` is the share of brute force's top k that it finds."""
+    """The index that was exported, measured on queries of the test split.
 
-    kind: Literal["brute_force", "scann"]
+    Attributes:
+        kind: what answers.
+        products: how many it holds.
+        top_k: how many it answers.
+        num_leaves: into how many the products are cut; None with brute force.
+        leaves_to_search: how many of them a query looks into; None with brute force.
+        recall: share of the first `top_k` of brute force that it finds.
+        milliseconds: median time of one query, without the query tower.
+        brute_force_milliseconds: likewise of brute force.
+    """
+
+    kind: IndexKind
+    products: int
     top_k: int
     num_leaves: int | None = None
     leaves_to_search: int | None = None
-    recall: float = 1.0
+    recall: float
+    milliseconds: float
+    brute_force_milliseconds: float
 
 
 class Baseline(Frozen):
@@ -350,6 +364,7 @@ class TrainingMetrics(Frozen):
     vocabulary_sizes: dict[str, int]
     vocabularies: dict[str, Vocabulary] = {}
     index: IndexReport | None = None
+    """What was exported; None of ranking models."""
     available: bool = True
     saved_at: datetime
 
