@@ -272,6 +272,17 @@ class IndexReport(Frozen):
     milliseconds: float
     brute_force_milliseconds: float
 
+    def __str__(self) -> str:
+        """Return all of it on one line."""
+        exact = f"{self.brute_force_milliseconds:.1f} ms"
+        if self.kind == "brute_force":
+            return f"brute force over {self.products:,} products, {exact} a query"
+        return (
+            f"ScaNN, {self.leaves_to_search:,} of {self.num_leaves:,} leaves over"
+            f" {self.products:,} products, finds {self.recall:.1%} of the top {self.top_k:,},"
+            f" {self.milliseconds:.1f} ms a query (brute force {exact})"
+        )
+
 
 class Baseline(Frozen):
     """A reference model's metrics on the same test rows.
