@@ -22,6 +22,8 @@ _LEARNED = 0.01
 """The least share by which a loss must be below that of guessing."""
 _OVERFITS, _CURVE = 0.01, 4
 """The least relative rise of the validation loss that is told, of at least so many epochs."""
+_FOUND = 0.9
+"""Below this share of brute force's products, the index answers worse than was measured."""
 _SMALLER_KS = (50, 10, 5)
 _FEW_TEST_ROWS = 20
 """Fewer test rows than this say nothing at all."""
@@ -134,6 +136,7 @@ def _on_metrics(metrics: TrainingMetrics) -> list[str]:
         *_on_new_products(metrics),
         *_few_candidates(metrics),
         *_cold(metrics),
+        *_index_misses(metrics),
         *_without_target(metrics),
         *_stopped_early(metrics),
         *_overfits(metrics),
@@ -178,6 +181,16 @@ def _stopped_early(metrics: TrainingMetrics) -> list[str]:
     return [
         f"Training stopped early, at epoch {len(metrics.epochs)} of {metrics.params['epochs']}: the"
         " result is that of the best epoch."
+    ]
+
+
+def _index_misses(metrics: TrainingMetrics) -> list[str]:
+    index = metrics.index
+    if index is None or index.recall >= _FOUND:
+        return []
+    return [
+        f"The exported index finds {index.recall:.0%} of the products that brute force finds, so it"
+        " answers worse than the figures here: raise leaves_to_search, or take brute_force."
     ]
 
 

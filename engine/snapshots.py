@@ -15,6 +15,7 @@ from engine.spec.run_folder import (
     ComponentName,
     GradientNorms,
     GradientStats,
+    IndexReport,
     Interval,
     LogEntry,
     LossCurves,
@@ -232,6 +233,8 @@ class ExperimentDetail(ExperimentSummary):
     """Sentences on what was worth telling before the run, then on what the result is worth."""
     seen_in_train: SeenInTrain | None
     components: tuple[ComponentView, ...]
+    index: IndexReport | None
+    """The index that was exported; None of ranking models."""
     rows: Rows | None
     rows_without_target: int | None
     """Test rows that the errors leave out; None where nothing is rated."""

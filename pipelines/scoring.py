@@ -45,8 +45,7 @@ def scorer(
     model: TwoTowerModel, spec: ExperimentSpec, served: Served, rows: Examples
 ) -> Callable[[slice], NDArray[np.float32]]:
     """Return a function that scores all candidates for some of the rows."""
-    queries = embed(model.query_tower, rows.query)
-    queries = np.append(queries, np.ones((len(queries), 1), np.float32), axis=1)
+    queries = query_vectors(model, rows.query)
     buyers = rows.query.ids[:, primary_index(spec.features.buyer)]
 
     def scores(some: slice) -> NDArray[np.float32]:
@@ -56,6 +55,12 @@ def scorer(
         return found
 
     return scores
+
+
+def query_vectors(model: TwoTowerModel, inputs: TowerInput) -> NDArray[np.float32]:
+    """Return what meets the candidates' vectors, [u, 1] `[rows, output_dim + 1]`."""
+    queries = embed(model.query_tower, inputs)
+    return np.append(queries, np.ones((len(queries), 1), np.float32), axis=1)
 
 
 def embed(tower: Tower, inputs: TowerInput) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from tensorflow_transform.analyzers import get_empy_vocabulary_dummy_value
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from engine.spec import ExperimentSpec, SplitName
-from engine.spec.run_folder import Rows, TrainingMetrics, Vocabulary
+from engine.spec.run_folder import IndexReport, Rows, TrainingMetrics, Vocabulary
 from pipelines.data import Examples, load_splits
 from pipelines.epoch_recorder import EpochRecorder
 from pipelines.evaluation import (
@@ -25,12 +25,14 @@ from pipelines.evaluation import (
     evaluate_retrieval,
     joined,
 )
+from pipelines.index_measurement import measured_index, spread
+from pipelines.models.index import Recommender, build_index
 from pipelines.models.rating import labels_of
 from pipelines.models.serving import Candidates as Served
 from pipelines.models.serving import ServedModel
-from pipelines.models.two_tower import TwoTowerModel
+from pipelines.models.two_tower import TwoTowerModel, primary_index
 from pipelines.recording import RunFolder
-from pipelines.scoring import predict, scorer, served_candidates
+from pipelines.scoring import predict, query_vectors, scorer, served_candidates
 from pipelines.tensors import all_tensors, safe_name
 from pipelines.training import chance_loss, fit
 from pipelines.vocabularies import vocabularies
@@ -81,7 +83,10 @@ def run_fn(fn_args: FnArgs) -> None:
     evaluation = _evaluate(model, spec, splits, candidates, served)
     _tell(evaluation)
     folder.progress("exporting", epoch=trained, epochs=epochs)
-    ServedModel(spec, transform, model, served).save(fn_args.serving_model_dir)
+    recommender, index = None, None
+    if served is not None:
+        recommender, index = _index(model, spec, served, splits)
+    ServedModel(spec, transform, model, recommender, candidates.ids).save(fn_args.serving_model_dir)
     folder.write_test_rows(evaluation.rows)
     folder.write_histograms(recorder.histograms())
     folder.write_metrics(
@@ -92,6 +97,7 @@ def run_fn(fn_args: FnArgs) -> None:
             Rows(**{split: len(examples.product) for split, examples in splits.items()}),
             len(candidates.ids),
             vocabularies(spec.features, splits, vocabulary_sizes),
+            index,
         )
     )
 
@@ -126,6 +132,34 @@ def _evaluate(
     if retrieval is None:
         return ratings
     return joined(retrieval, ratings, retrieval_weight=spec.model.retrieval_weight)
+
+
+def _index(
+    model: TwoTowerModel,
+    spec: ExperimentSpec,
+    served: Served,
+    splits: Mapping[SplitName, Examples],
+) -> tuple[Recommender, IndexReport]:
+    """Return what recommends, and how it does on the test split."""
+    asked = {
+        split: splits[split].query.take(spread(len(splits[split].product)))
+        for split in ("eval", "test")
+    }
+    queries = {split: query_vectors(model, inputs) for split, inputs in asked.items()}
+    index = build_index(served.vectors, spec.model.retrieval, queries["eval"])
+    recommender = Recommender(index, served.history)
+    buyers = asked["test"].ids[:, primary_index(spec.features.buyer)]
+    report = measured_index(recommender, served, queries["test"], buyers)
+    _log.info(
+        "index: %s over %d products, recall@%d %.3f, %.2f ms a query (brute force %.2f ms)",
+        report.kind,
+        report.products,
+        report.top_k,
+        report.recall,
+        report.milliseconds,
+        report.brute_force_milliseconds,
+    )
+    return recommender, report
 
 
 def _vocabulary_sizes(spec: ExperimentSpec, transform: tft.TFTransformOutput) -> dict[str, int]:
@@ -164,6 +198,7 @@ def _metrics(
     rows: Rows,
     candidates: int,
     known: dict[str, Vocabulary],
+    index: IndexReport | None,
 ) -> TrainingMetrics:
     loss = recorder.loss()
     return TrainingMetrics(
@@ -195,5 +230,6 @@ def _metrics(
         rows_without_target=evaluation.rows_without_target,
         vocabulary_sizes={column: found.size for column, found in known.items()},
         vocabularies=known,
+        index=index,
         saved_at=datetime.now(UTC),
     )

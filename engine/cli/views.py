@@ -204,6 +204,8 @@ def _facts(seen: ExperimentDetail, *, to: Console) -> Iterable[tuple[str, Text |
                 f" {known.pairs:.0%} bought before; {known.candidates:,} candidates"
             ),
         )
+    if seen.index:
+        yield "index", str(seen.index)
     yield "components", _components(seen, to=to)
     parent = f" · rerun of #{seen.parent}" if seen.parent else ""
     yield "created", f"{clock(seen.created_at)} · {seen.backend}{parent}"

@@ -11,6 +11,7 @@ ModelType = Literal["retrieval", "ranking", "multitask"]
 Combine = Literal["mlp", "sum"]
 RatingLoss = Literal["mse", "huber", "binary_crossentropy"]
 Activation = Literal["relu", "gelu", "tanh", "sigmoid", "selu", "linear"]
+IndexKind = Literal["scann", "brute_force"]
 OptimizerName = Literal["adagrad", "adam", "adamw", "sgd", "rmsprop", "ftrl"]
 
 
@@ -70,6 +71,11 @@ class RetrievalSettings(Frozen):
     from the training logits (Yi et al., RecSys 2019); `remove_accidental_hits` takes a row's own
     product out of its negatives; `hard_negatives` keeps that many negatives, the highest scores;
     `label_smoothing` spreads that share of the target evenly over all candidates.
+
+    The exported index answers the `top_k` products of the highest scores. With `index = "scann"`
+    it cuts the products into `num_leaves` (None: the root of their number) and looks into
+    `leaves_to_search` of them (None: as many as it takes to find 95% of what brute force finds);
+    brute force answers where the products are fewer than the leaves, or too few to gain by it.
     """
 
     normalize: bool = True
@@ -84,6 +90,17 @@ class RetrievalSettings(Frozen):
     own_history: bool = False
     own_history_weight: float = Field(default=5.0, gt=0, le=1000)
     top_k: int = Field(default=100, gt=0, le=10_000)
+    index: IndexKind = "scann"
+    num_leaves: int | None = Field(default=None, ge=2, le=100_000)
+    leaves_to_search: int | None = Field(default=None, ge=1, le=100_000)
+
+    @model_validator(mode="after")
+    def _has_leaves(self) -> "RetrievalSettings":
+        if self.index == "brute_force" and (self.num_leaves or self.leaves_to_search):
+            raise ValueError("num_leaves and leaves_to_search are of the index scann")
+        if self.leaves_to_search and self.num_leaves and self.leaves_to_search > self.num_leaves:
+            raise ValueError("leaves_to_search is above num_leaves")
+        return self
 
 
 class RatingSettings(Frozen):

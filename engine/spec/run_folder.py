@@ -36,7 +36,7 @@ from pydantic import Field
 
 from engine.spec.base import Frozen
 from engine.spec.experiment import SplitName
-from engine.spec.model import ModelType
+from engine.spec.model import IndexKind, ModelType
 from engine.spec.process import ProcessIdentity
 
 SPEC = "spec.json"
@@ -250,13 +250,38 @@ class Vocabulary(Frozen):
 
 
 class IndexReport(Frozen):
-    """The index that was exported; `recall` is the share of brute force's top k that it finds."""
+    """The index that was exported, measured on queries of the test split.
 
-    kind: Literal["brute_force", "scann"]
+    Attributes:
+        kind: what answers.
+        products: how many it holds.
+        top_k: how many it answers.
+        num_leaves: into how many the products are cut; None with brute force.
+        leaves_to_search: how many of them a query looks into; None with brute force.
+        recall: share of the first `top_k` of brute force that it finds.
+        milliseconds: median time of one query, without the query tower.
+        brute_force_milliseconds: likewise of brute force.
+    """
+
+    kind: IndexKind
+    products: int
     top_k: int
     num_leaves: int | None = None
     leaves_to_search: int | None = None
-    recall: float = 1.0
+    recall: float
+    milliseconds: float
+    brute_force_milliseconds: float
+
+    def __str__(self) -> str:
+        """Return all of it on one line."""
+        exact = f"{self.brute_force_milliseconds:.1f} ms"
+        if self.kind == "brute_force":
+            return f"brute force over {self.products:,} products, {exact} a query"
+        return (
+            f"ScaNN, {self.leaves_to_search:,} of {self.num_leaves:,} leaves over"
+            f" {self.products:,} products, finds {self.recall:.1%} of the top {self.top_k:,},"
+            f" {self.milliseconds:.1f} ms a query (brute force {exact})"
+        )
 
 
 class Baseline(Frozen):
@@ -350,6 +375,7 @@ class TrainingMetrics(Frozen):
     vocabulary_sizes: dict[str, int]
     vocabularies: dict[str, Vocabulary] = {}
     index: IndexReport | None = None
+    """What was exported; None of ranking models."""
     available: bool = True
     saved_at: datetime
 

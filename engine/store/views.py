@@ -61,6 +61,7 @@ def detail(
             "references": references(metrics),
             "verdicts": verdicts(metrics, warnings, completed=row.status == "completed"),
             "seen_in_train": seen_in_train(metrics),
+            "index": metrics.index if metrics else None,
             "components": _components(row.components),
             "rows": _rows(row),
             "rows_without_target": rows_without_target(metrics),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engine.spec import ExperimentSpec, SqlType
 from pipelines.data import stack_tensors
+from pipelines.models.index import Recommender
 from pipelines.models.own_history import OwnHistory
 from pipelines.models.two_tower import TwoTowerModel, primary_index
 
@@ -37,8 +38,7 @@ class Candidates(NamedTuple):
 class ServedModel(tf.Module):
     """The exported model: `recommend` and `rate` on raw features, as its type has them.
 
-    The score of product i for buyer u is [u, 1]·[v/temperature, α·log q], so the prior is one
-    more dimension of an ordinary brute-force index; the buyer's own history is added to that.
+    Where the index is ScaNN's, loading it takes `from scann import scann_ops` before.
     """
 
     def __init__(
@@ -46,7 +46,8 @@ class ServedModel(tf.Module):
         spec: ExperimentSpec,
         transform: tft.TFTransformOutput,
         model: TwoTowerModel,
-        candidates: Candidates | None,
+        recommender: Recommender | None,
+        ids: NDArray[np.object_],
     ) -> None:
         """Take over the trained weights.
 
@@ -54,7 +55,8 @@ class ServedModel(tf.Module):
             spec: the experiment.
             transform: Transform's output: raw features become tensors as in training.
             model: the trained model.
-            candidates: None for a ranking model.
+            recommender: None for a ranking model.
+            ids: of the products `[candidates]`, bytes objects.
         """
         super().__init__(name="served_model")
         self._features = spec.features
@@ -67,12 +69,8 @@ class ServedModel(tf.Module):
         product = [feature.column for feature in spec.features.product]
         self._buyer_inputs = input_names(buyer)
         self._pair_inputs = input_names([*buyer, *product])
-        self._recommends = candidates is not None
-        if candidates is not None:
-            self._vectors = tf.Variable(tf.constant(candidates.vectors), trainable=False)
-            self._ids = tf.constant(candidates.ids, tf.string)
-            self._top_k = min(spec.model.retrieval.top_k, len(candidates.ids))
-            self._own = candidates.history and [tf.constant(part) for part in candidates.history]
+        self._recommender = recommender
+        self._ids = tf.constant(ids, tf.string)
 
     def recommend(self, raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return `product_ids [batch, k] string` and `scores [batch, k] float32`, best first.
@@ -84,19 +82,10 @@ class ServedModel(tf.Module):
         transformed, rows = self._transformed(raw, self._buyer_inputs)
         buyers = stack_tensors(transformed, self._features.buyer_inputs, rows)
         queries = tf.concat([self._model.query_tower(buyers), tf.ones([rows, 1])], axis=1)
-        scores = tf.matmul(queries, self._vectors, transpose_b=True)
-        if self._own:
-            starts, every_product, every_addition = self._own
-            own = buyers.ids[:, primary_index(self._features.buyer)]
-            products, additions = (
-                tf.gather(tf.RaggedTensor.from_row_splits(values, starts), own)
-                for values in (every_product, every_addition)
-            )
-            row = tf.cast(products.value_rowids(), tf.int32)
-            cells = tf.stack([row, products.values], axis=1)
-            scores = tf.tensor_scatter_nd_add(scores, cells, additions.values)
-        best, indices = tf.math.top_k(scores, self._top_k)
-        return {"product_ids": tf.gather(self._ids, indices), "scores": best}
+        own = buyers.ids[:, primary_index(self._features.buyer)]
+        assert self._recommender is not None
+        found = self._recommender.best(queries, own)
+        return {"product_ids": tf.gather(self._ids, found.products), "scores": found.scores}
 
     def rate(self, raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return `rating [batch] float32`, in the target's unit.
@@ -119,10 +108,10 @@ class ServedModel(tf.Module):
         as a signature of that name besides.
         """
         signatures: dict[str, Any] = {}
-        if self._recommends:
+        if self._recommender is not None:
             signatures["serving_default"] = self._function(self.recommend, self._buyer_inputs)
         if self._model.rating is not None:
-            name = "rate" if self._recommends else "serving_default"
+            name = "serving_default" if self._recommender is None else "rate"
             signatures[name] = self._function(self.rate, self._pair_inputs)
         tf.saved_model.save(self, path, signatures=signatures)
 

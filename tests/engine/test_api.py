@@ -171,6 +171,7 @@ def test_completed_experiment_prints_the_object_of_show(engine, tick, backend):
         "seen_in_train": {"pairs": 0.4, "buyers": 0.9, "products": 0.75, "candidates": 120},
         "rows": {"train": 801, "eval": 149, "test": 500},
         "rows_without_target": None,
+        "index": None,
         "started_at": "2026-11-23T12:00:00Z",
         "ended_at": "2026-11-23T12:01:00Z",
         "duration_seconds": 60.0,

@@ -11,7 +11,7 @@ from engine.report.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, bars, 
 from engine.report.wording import moment, number, percent
 from engine.spec.run_folder import Vocabulary, WeightNorms
 from engine.statistics import read_statistics
-from tests.engine.cli.sample_views import completed, history
+from tests.engine.cli.sample_views import SCANN, completed, history
 from tests.engine.sample_statistics import HOSTILE, SCHEMA, statistics_file
 
 HARMLESS = {
@@ -138,3 +138,9 @@ def test_shares_and_moments_read_easily():
     assert moment(at) == "2017-07-08 15:40"
     assert moment(-86_400e6) == "1969-12-31 00:00"
     assert moment(1e30) == "1e+30"
+
+
+def test_the_exported_index_is_told():
+    text = "".join(Page(page(completed(7, index=SCANN))).text)
+    assert f"Exported index: {SCANN}." in text
+    assert "Exported index" not in "".join(Page(page()).text)

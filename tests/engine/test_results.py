@@ -10,7 +10,7 @@ from engine.results import (
     seen_in_train,
     verdicts,
 )
-from engine.spec.run_folder import Baseline, Interval, LossCurves, NewProducts, Rows
+from engine.spec.run_folder import Baseline, IndexReport, Interval, LossCurves, NewProducts, Rows
 from tests.engine.scripted_backend import metrics_of
 
 
@@ -220,3 +220,32 @@ def test_baseline_and_seen_in_train_come_from_the_metrics():
     assert (seen.pairs, seen.buyers, seen.products, seen.candidates) == (0.4, 0.9, 0.75, 120)
     assert baseline(None) is None
     assert seen_in_train(None) is None
+
+
+def test_an_index_that_misses_much_is_told():
+    index = IndexReport(
+        kind="scann", products=20_000, top_k=100, num_leaves=141, leaves_to_search=1,
+        recall=0.714, milliseconds=0.5, brute_force_milliseconds=1.0,
+    )  # fmt: skip
+    assert verdicts(metrics_of().replace(index=index), completed=True)[1] == (
+        "The exported index finds 71% of the products that brute force finds, so it answers worse"
+        " than the figures here: raise leaves_to_search, or take brute_force."
+    )
+    good = index.replace(recall=0.9)
+    assert len(verdicts(metrics_of().replace(index=good), completed=True)) == 1
+
+
+def test_an_index_is_told_on_one_line():
+    index = IndexReport(
+        kind="scann", products=20_000, top_k=100, num_leaves=141, leaves_to_search=15,
+        recall=0.9567, milliseconds=0.51, brute_force_milliseconds=1.04,
+    )  # fmt: skip
+    assert str(index) == (
+        "ScaNN, 15 of 141 leaves over 20,000 products, finds 95.7% of the top 100,"
+        " 0.5 ms a query (brute force 1.0 ms)"
+    )
+    exact = IndexReport(
+        kind="brute_force", products=1_200, top_k=100, recall=1.0, milliseconds=0.3,
+        brute_force_milliseconds=0.3,
+    )  # fmt: skip
+    assert str(exact) == "brute force over 1,200 products, 0.3 ms a query"

@@ -20,6 +20,7 @@ from engine.spec.run_folder import (
 )
 from engine.statistics import read_statistics
 from tests.pipelines.grocery_spec import AGE, grocery_queries, grocery_spec
+from tests.pipelines.pipeline_runs import execute
 from tests.sample_data import write_groceries
 
 pytestmark = pytest.mark.pipeline
@@ -44,21 +45,6 @@ def run(tmp_path_factory):
         metrics=TrainingMetrics.model_validate_json((folder / TRAINING_METRICS).read_bytes()),
         test_rows=pq.read_table(folder / TEST_ROWS).to_pandas(),
     )
-
-
-def execute(root, spec) -> None:
-    from pipelines.pipeline import create_pipeline
-
-    # isort: split
-    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
-
-    pipeline = create_pipeline(
-        spec,
-        pipeline_root=str(root / "cache"),
-        run_folder=str(root / "runs" / spec.uid),
-        metadata_path=str(root / "metadata.db"),
-    )
-    LocalDagRunner().run(pipeline)
 
 
 def outputs(run, component: str, pattern: str) -> list:

@@ -204,6 +204,8 @@ def _run(seen: "ExperimentDetail", width: int) -> list[Content]:
         )
         rows += _long_row("seen in train", told, "", width)
         rows.append(_row("candidates", f"{shares.candidates:,} products"))
+    if seen.index is not None:
+        rows += _long_row("index", str(seen.index), "", width)
     rows.append(_row("created", clock(seen.created_at)))
     if seen.duration_seconds is not None:
         rows.append(_row("took", duration(seen.duration_seconds)))

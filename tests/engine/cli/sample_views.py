@@ -16,7 +16,14 @@ from engine.snapshots import (
     TowerView,
     TrainingHistory,
 )
-from engine.spec.run_folder import COMPONENT_NAMES, GradientNorms, Interval, LossCurves, Rows
+from engine.spec.run_folder import (
+    COMPONENT_NAMES,
+    GradientNorms,
+    IndexReport,
+    Interval,
+    LossCurves,
+    Rows,
+)
 
 NOW = datetime.now(UTC)
 
@@ -56,6 +63,7 @@ def experiment(number: int, status: str, **fields: object) -> ExperimentDetail:
         "components": components(*["pending"] * 5),
         "rows": Rows(train=117_544, eval=22_040, test=7_347),
         "rows_without_target": None,
+        "index": None,
         "definitions": DefinitionsView(
             hashes=DefinitionHashes(dataset="d", feature_config="f", model_config_hash="m"),
             buyer=_tower("household_id", 32),
@@ -65,6 +73,12 @@ def experiment(number: int, status: str, **fields: object) -> ExperimentDetail:
         "artifacts_uri": "/home/somebody/towerlab-demo/.towerlab/runs/" + "a" * 16,
     }
     return ExperimentDetail.model_validate({**values, **fields})
+
+
+SCANN = IndexReport(
+    kind="scann", products=25_833, top_k=100, num_leaves=161, leaves_to_search=33, recall=0.9621,
+    milliseconds=0.84, brute_force_milliseconds=1.91,
+)  # fmt: skip
 
 
 def completed(number: int, **fields: object) -> ExperimentDetail:

@@ -14,6 +14,7 @@ SHOWN = {
     "interval", "references", "verdicts", "seen_in_train", "components", "rows", "created_at",
     "started_at", "ended_at", "duration_seconds", "error", "parent", "definitions", "cloud",
     "artifacts_uri", "primary_metric", "epochs_trained", "rows_without_target",
+    "index",
 }  # fmt: skip
 
 

@@ -9,7 +9,15 @@ from engine.cli.views import experiment_list, experiment_overview, history_table
 from engine.formats import age, duration, size
 from engine.snapshots import ExperimentDetail, TrainingHistory
 from engine.spec.run_folder import Interval
-from tests.engine.cli.sample_views import NOW, completed, components, experiment, history, running
+from tests.engine.cli.sample_views import (
+    NOW,
+    SCANN,
+    completed,
+    components,
+    experiment,
+    history,
+    running,
+)
 
 
 def printed(part: object, *, width: int = 80, encoding: str = "utf-8") -> list[str]:
@@ -185,3 +193,10 @@ def test_ages(ago: timedelta, shown: str) -> None:
 )
 def test_sizes(count: float, shown: str) -> None:
     assert size(count) == shown
+
+
+def test_the_exported_index_is_shown() -> None:
+    shown = " ".join(
+        " ".join(printed(experiment_overview(completed(7, index=SCANN), to=console()))).split()
+    )
+    assert f"index {SCANN}" in shown
