@@ -18,7 +18,6 @@ from tfx.extensions.google_cloud_big_query.example_gen import executor
 
 from tests.engine.query.translation import as_duckdb
 
-STAND_IN = f"{__name__}.Executor"
 TABLES = "TOWERLAB_TEST_TABLES"
 """Environment variable: the folder of the Parquet files."""
 

@@ -19,11 +19,12 @@ from engine.spec import SPLITS, ExperimentSpec
 from engine.spec.cloud import CloudTarget, compile_arguments, compile_options, job_id
 from engine.spec.run_folder import HISTOGRAMS, PROGRESS, SPEC, TEST_ROWS, Histograms, Progress
 from engine.statistics import read_statistics
-from tests.cloud.bigquery_stand_in import STAND_IN, TABLES
 from tests.sample_data import write_groceries
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 
+STAND_IN = "tests.cloud.bigquery_stand_in.Executor"
+"""Named, not imported: it needs TensorFlow, which this process does without."""
 LOCAL, CLOUD, UPLOADED = "0" * 12, "c" * 12, "d" * 12
 
 
@@ -90,7 +91,7 @@ def run_job(root: Path, spec: ExperimentSpec, *arguments: str) -> SimpleNamespac
         str(result),
         f"--job-id={job_id(spec.uid, 1)}",
         *arguments,
-        **{TABLES: str(root / "data")},
+        TOWERLAB_TEST_TABLES=str(root / "data"),
     )
     outputs = {
         f"{task}.{key}": Path(artifact["uri"])
