@@ -71,7 +71,7 @@ class Terminal:
         deadline = time.monotonic() + seconds
         while self._read():
             assert time.monotonic() < deadline, f"it goes on:\n{self.text}"
-        return self.process.wait(timeout=10)
+        return self.process.wait(timeout=60)
 
     def read_for(self, seconds: float) -> bytes:
         """Read until nothing came for so long and return what came."""

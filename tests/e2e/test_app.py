@@ -86,7 +86,7 @@ def test_a_dropped_connection_leaves_the_run_alone(folder: Path, app: Start) -> 
     shown = app()
     shown.read_until(f"#{number}")
     shown.hang_up()
-    assert shown.process.wait(timeout=10) in (128 + signal.SIGHUP, 1)
+    assert shown.process.wait(timeout=60) in (128 + signal.SIGHUP, 1)
     assert completed(folder, number)
 
 
@@ -97,7 +97,7 @@ def test_a_killed_app_leaves_the_run_alone_and_shows_it_when_opened_again(
     shown = app()
     shown.read_until(f"#{number}")
     shown.process.kill()
-    shown.process.wait(timeout=10)
+    shown.process.wait(timeout=60)
     again = app()
     again.read_until(f"#{number}")
     assert completed(folder, number)
