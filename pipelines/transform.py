@@ -6,6 +6,7 @@ learnt are constants and files, so the graph is written at once, by the same fun
 """
 
 import tempfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,13 @@ from tfx.dsl.components.base import base_beam_executor, executor_spec
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, json_utils
 
+from pipelines import example_columns
+from pipelines.code_hash import code_hash
 from pipelines.example_columns import read_split
 from pipelines.learning import ExactLearner
 from pipelines.preprocessing import preprocess
+
+EXECUTOR_HASH = "executor_hash"
 
 
 class InMemoryTransformExecutor(base_beam_executor.BaseBeamExecutor):
@@ -53,6 +58,20 @@ class InMemoryTransformExecutor(base_beam_executor.BaseBeamExecutor):
 
 
 class InMemoryTransform(Transform):
-    """TFX's Transform without Beam."""
+    """TFX's Transform without Beam.
+
+    Args:
+        custom_config: of `preprocessing_fn`; the hash of this code is added for TFX's cache.
+        properties: the others of TFX's component.
+    """
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(InMemoryTransformExecutor)
+
+    def __init__(
+        self,
+        *,
+        custom_config: Mapping[str, Any],
+        **properties: Any,  # noqa: ANN401 - TFX's
+    ) -> None:
+        code = {EXECUTOR_HASH: code_hash(__file__, example_columns.__file__)}
+        super().__init__(custom_config={**custom_config, **code}, **properties)
