@@ -16,7 +16,11 @@ import pyarrow.compute as pc
 import tensorflow as tf
 import tensorflow_transform as tft
 from numpy.typing import NDArray
-from tensorflow_transform.analyzers import QuantilesCombiner, get_empy_vocabulary_dummy_value
+from tensorflow_transform.analyzers import (
+    QuantilesCombiner,
+    get_empy_vocabulary_dummy_value,
+    sanitized_vocab_filename,
+)
 
 from pipelines.tensors import safe_name
 
@@ -79,13 +83,13 @@ class ExactLearner:
         self._rows = rows
         self._folder = folder
 
-    def vocabulary(self, column: str, tokens: tf.Tensor) -> tf.Tensor:
-        """Return the path of a file that is there."""
+    def vocabulary(self, column: str, tokens: tf.Tensor) -> str:
+        """Return the path of a file that is there; TFT makes an asset only of one that is text."""
         found = self._present(column)
-        if not pa.types.is_binary(found.type):
+        if not pa.types.is_large_binary(found.type):
             # As the graph does it: TensorFlow's text of a number is not Arrow's.
             with tf.init_scope():
-                found = pa.array(tf.strings.as_string(found.to_numpy()).numpy(), pa.binary())
+                found = pa.array(tf.strings.as_string(found.to_numpy()).numpy(), pa.large_binary())
         counted = found.value_counts()
         counts = dict(
             zip(
@@ -97,9 +101,9 @@ class ExactLearner:
         kept = [token for token in counts if token and b"\n" not in token and b"\r" not in token]
         kept.sort(key=lambda token: (counts[token], token), reverse=True)
         placeholder = get_empy_vocabulary_dummy_value(tf.string)[1]
-        path = self._folder / safe_name(column)
+        path = self._folder / sanitized_vocab_filename(filename=safe_name(column))
         path.write_bytes(b"".join(token + b"\n" for token in kept or [placeholder]))
-        return tf.constant(str(path))
+        return str(path)
 
     def moments(self, column: str, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return constants."""
@@ -121,12 +125,12 @@ class ExactLearner:
     def _present(self, column: str) -> pa.Array:
         lists = self._rows.column(self._rows.schema.get_field_index(column))
         if pa.types.is_null(lists.type):
-            return pa.array([], pa.binary())  # what the schema takes a column without values for
+            return pa.array([], pa.large_binary())  # what the schema takes a column without values for
         values = lists.flatten()
         if pa.types.is_floating(values.type):
             return values.filter(pc.is_finite(values))
         if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
-            values = values.cast(pa.binary())
+            values = values.cast(pa.large_binary())
             return values.filter(pc.greater(pc.binary_length(values), 0))
         return values
 
