@@ -28,4 +28,5 @@ def read_split(examples: Sequence[Artifact], split: str) -> pa.RecordBatch:
     decoder = ExamplesToRecordBatchDecoder()
     batches = [decoder.DecodeBatch(list(some)) for some in records.as_numpy_iterator()]
     table = pa.concat_tables([pa.Table.from_batches([batch]) for batch in batches], promote=True)
-    return table.combine_chunks().to_batches()[0]
+    (batch,) = table.combine_chunks().to_batches()
+    return batch

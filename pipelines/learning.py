@@ -125,7 +125,7 @@ class ExactLearner:
     def _present(self, column: str) -> pa.Array:
         lists = self._rows.column(self._rows.schema.get_field_index(column))
         if pa.types.is_null(lists.type):
-            return pa.array([], pa.large_binary())  # what the schema takes a column without values for
+            return pa.array([], pa.large_binary())  # so the schema takes a column without values
         values = lists.flatten()
         if pa.types.is_floating(values.type):
             return values.filter(pc.is_finite(values))
