@@ -16,6 +16,8 @@ from tfx.proto import trainer_pb2, transform_pb2
 from engine.spec import ExperimentSpec
 from pipelines.examples import example_gen
 from pipelines.preprocessing import transform_config
+from pipelines.statistics import InMemoryStatisticsGen
+from pipelines.transform import InMemoryTransform
 from pipelines.uploaded_examples import uploaded_example_gen
 
 PIPELINE_NAME = "towerlab"
@@ -46,19 +48,23 @@ def create_pipeline(
         pipeline_root: folder (or gs:// prefix) of the components' outputs.
         run_folder: folder (or gs:// prefix) to which the Trainer writes what the engine reads.
         metadata_path: SQLite file of the ML Metadata; None where the runner has its own.
-        beam_args: options of the Beam components; none means Beam in this process.
+        beam_args: options of the Beam components. None means Beam in this process, and that
+            statistics and transform graph of local data are made in memory, without Beam.
     """
     rows_uri = spec.examples.rows_uri
     examples = uploaded_example_gen(rows_uri) if rows_uri else example_gen(spec.examples)
-    statistics = tfx.components.StatisticsGen(
+    in_memory = spec.examples.dialect == "duckdb" and not beam_args
+    statistics_gen = InMemoryStatisticsGen if in_memory else tfx.components.StatisticsGen
+    statistics = statistics_gen(
         examples=examples.outputs["examples"], exclude_splits=_NOT_TRAIN
-    )
+    ).with_id("StatisticsGen")
     schema = tfx.components.SchemaGen(
         statistics=statistics.outputs["statistics"],
         infer_feature_shape=False,
         exclude_splits=_NOT_TRAIN,
     )
-    transform = tfx.components.Transform(
+    transform_type = InMemoryTransform if in_memory else tfx.components.Transform
+    transform = transform_type(
         examples=examples.outputs["examples"],
         schema=schema.outputs["schema"],
         preprocessing_fn="pipelines.preprocessing.preprocessing_fn",
@@ -67,7 +73,7 @@ def create_pipeline(
         materialize=False,
         disable_statistics=True,
         disable_analyzer_cache=True,
-    )
+    ).with_id("Transform")
     trainer = tfx.components.Trainer(
         run_fn="pipelines.trainer.run_fn",
         examples=examples.outputs["examples"],

@@ -29,21 +29,16 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from engine.spec import DataType, ExperimentSpec, SqlType
-from pipelines import calendar_position
+from pipelines import calendar_position, learning
 from pipelines import tensors as tensor_names
 from pipelines.code_hash import code_hash
 from pipelines.errors import RunFailure
-from pipelines.tensors import Part, Tensor, all_tensors, safe_name
+from pipelines.learning import BeamLearner, Learner, bucket_scale_tensor
+from pipelines.tensors import Part, Tensor, all_tensors
 
 TENSORS = "tensors"
 COLUMN_TYPES = "column_types"
 CODE_HASH = "code_hash"
-
-_MINUTE = 60_000_000
-_BUCKET_ORIGIN = 1_577_836_800_000_000
-"""2020-01-01 in epoch microseconds. TFT cuts buckets in float32, which holds whole minutes for 32
-years around it, but no microseconds. (Buckets of z-scores would need a second analysis, and TFT
-1.16 can't run one on this Beam.)"""
 
 _DTYPES: dict[SqlType, tf.DType] = {"INT64": tf.int64, "FLOAT": tf.float32, "STRING": tf.string}
 
@@ -59,7 +54,9 @@ def transform_config(spec: ExperimentSpec) -> dict[str, Any]:
     return {
         TENSORS: [list(tensor) for tensor in tensors],
         COLUMN_TYPES: {c.name: c.type for c in spec.examples.columns if c.name in used},
-        CODE_HASH: code_hash(__file__, tensor_names.__file__, calendar_position.__file__),
+        CODE_HASH: code_hash(
+            __file__, learning.__file__, tensor_names.__file__, calendar_position.__file__
+        ),
     }
 
 
@@ -78,9 +75,16 @@ def preprocessing_fn(
         normalized values `[batch, 1] float32`, cyclical ones `[batch, 2] float32`. Those of a
         column without any value in train are left out: they would be 0 in every row.
     """
+    return preprocess(inputs, custom_config, BeamLearner())
+
+
+def preprocess(
+    inputs: Mapping[str, tf.SparseTensor], custom_config: Mapping[str, Any], learner: Learner
+) -> dict[str, tf.Tensor]:
+    """Return the same, learnt in a way of one's own; see `preprocessing_fn`."""
     types: Mapping[str, SqlType] = custom_config[COLUMN_TYPES]
     columns = {
-        name: _Column(name, inputs[name])
+        name: _Column(name, inputs[name], learner)
         for name, sql_type in types.items()
         if name in inputs and inputs[name].dtype == _DTYPES[sql_type]
     }
@@ -117,8 +121,9 @@ def _cross(tensor: Tensor, columns: Mapping[str, "_Column"]) -> tf.Tensor:
 class _Column:
     """One raw column: the present values of its rows, or their lists."""
 
-    def __init__(self, name: str, column: tf.SparseTensor) -> None:
+    def __init__(self, name: str, column: tf.SparseTensor, learner: Learner) -> None:
         self._name = name
+        self._learner = learner
         self._lists = column
 
     @cached_property
@@ -173,7 +178,7 @@ class _Column:
 
     @cached_property
     def _vocabulary(self) -> Any:  # noqa: ANN401 - TFT's own type of a file to be
-        return tft.vocabulary(self._tokens(), vocab_filename=safe_name(self._name))
+        return self._learner.vocabulary(self._name, self._tokens())
 
     def history(self, product: "_Column", length: int) -> tf.Tensor:
         """Return the last ids of each row's list by the product's vocabulary `[rows, length]`."""
@@ -186,17 +191,18 @@ class _Column:
     def _scores(self) -> tf.Tensor:
         """Return z-scores `[present] float32`, computed in float64, which holds microseconds."""
         values = tf.cast(self._present.values, tf.float64)
-        mean, deviation = tft.mean(values), tf.sqrt(tft.var(values))
+        mean, variance = self._learner.moments(self._name, values)
+        deviation = tf.sqrt(variance)
         varies = deviation > 0
         scores = (values - mean) / tf.where(varies, deviation, tf.ones_like(deviation))
         return tf.cast(tf.where(varies, scores, tf.zeros_like(scores)), tf.float32)
 
     def _buckets(self, data_type: DataType | Literal["cross"], buckets: int) -> tf.Tensor:
         """Return buckets from 1 on `[present] int64`."""
-        values = self._present.values
-        if data_type == "temporal":
-            values = tf.cast(values - _BUCKET_ORIGIN, tf.float64) / _MINUTE
-        return tft.bucketize(tf.cast(values, tf.float32), buckets) + 1
+        temporal = data_type == "temporal"
+        values = bucket_scale_tensor(self._present.values, temporal=temporal)
+        found = self._learner.boundaries(self._name, values, buckets, temporal=temporal)
+        return tft.apply_buckets(values, found) + 1
 
     def _cycle(self, position: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
         angle = 2 * math.pi * position(self._present.values)

@@ -70,9 +70,9 @@ def test_a_rerun_with_another_learning_rate_only_trains(run):
     cached = ["COMPLETE", "CACHED"]
     assert states(run) == {
         "DuckDBExampleGen": cached,
-        "StatisticsGen": cached,
+        "InMemoryStatisticsGen": cached,
         "SchemaGen": cached,
-        "Transform": cached,
+        "InMemoryTransform": cached,
         "Trainer": ["COMPLETE", "COMPLETE"],
     }
 
