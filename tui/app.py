@@ -1,7 +1,6 @@
 """The app: its screens, theme and signals, and the news that it hands to them."""
 
 import asyncio
-import signal
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,6 +17,7 @@ from engine.metric_names import metric_label
 from engine.text import safe_line
 from tui.actions import ACTIONS, Action, bindings
 from tui.ascii import OnlyAscii
+from tui.leaving import leave_on_signals
 from tui.link import Link
 from tui.look import ANSI, DARK, LIGHT, THEMES, Look
 from tui.messages import DefinitionsChanged, OpenExperiment, WorkspaceChanged
@@ -85,7 +85,7 @@ class TowerlabApp(App[int]):
     def on_mount(self) -> None:
         """Load the engine once the first frame stands."""
         self.animation_level = "none"
-        self._listen_to_signals()
+        leave_on_signals(lambda code: self.exit(return_code=code))
         self.app_resume_signal.subscribe(self, self._draw_anew)
         self.set_timer(_SETTLE_SECONDS, self._begin)
 
@@ -242,14 +242,6 @@ class TowerlabApp(App[int]):
 
     def _run_later(self, name: str, node: object) -> None:
         self.call_later(self.run_action, name, node)
-
-    def _listen_to_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._leave_on, number)
-
-    def _leave_on(self, number: signal.Signals) -> None:
-        self.exit(return_code=128 + number)
 
 
 def _active_numbers(engine: "Engine") -> set[int]:

@@ -1,8 +1,6 @@
 """What `towerlab` shows where there is no workspace yet: what it is, and three ways on."""
 
-import asyncio
 import shlex
-import signal
 from typing import ClassVar
 
 from textual.app import App, ComposeResult
@@ -12,6 +10,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from engine.text import safe_line
+from tui.leaving import leave_on_signals
 from tui.look import ACCENT, ANSI, BAD, BOLD, DARK, MUTED, THEMES
 from tui.options import AppOptions
 
@@ -78,9 +77,7 @@ class WelcomeApp(App[list[str]]):
 
     def on_mount(self) -> None:
         """Leave cleanly when the terminal goes."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, lambda code=128 + number: self.exit(return_code=code))
+        leave_on_signals(lambda code: self.exit(return_code=code))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
         """Return whether a key is a command: not while a path is typed."""
