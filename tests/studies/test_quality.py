@@ -27,6 +27,13 @@ def test_only_a_result_beyond_its_interval_has_to_be_told():
     assert is_told(result("test_rmse", 0.01, 0.03, ("It is above (worse than) that of bias",)))
 
 
+def test_a_result_without_a_difference_has_to_name_its_few_rows():
+    bare = result()
+    del bare["compared"]["popularity"]["difference"]
+    assert not is_told(bare)
+    assert is_told({**bare, "verdicts": ("Only 50 test rows: too few to tell.",)})
+
+
 def test_the_table_has_means_over_the_seeds():
     row = table([result(), result(low=0.03, high=0.05, seed=1, seconds=11.0)]).splitlines()[-1]
     assert row == (
