@@ -10,6 +10,7 @@ from engine.spec.run_folder import Histogram, Histograms, TowerHistograms, Vocab
 from tests.engine.scripted_backend import at_component, ended, epoch_records, failure, metrics_of
 from tests.tui.harness import EPOCHS, SMALL, WIDE, Opened, in_loop
 from tui.link import Link
+from tui.screens import training_tab
 from tui.screens.training_tab import TrainingTab
 from tui.widgets.line_chart import LineChart
 
@@ -70,7 +71,8 @@ async def test_polls_do_not_overlap_and_end_with_the_run(run, opened):
 
 
 @in_loop
-async def test_nothing_is_asked_for_while_another_tab_is_open(run, opened):
+async def test_nothing_is_asked_for_while_another_tab_is_open(run, opened, monkeypatch):
+    monkeypatch.setattr(training_tab, "_POLL_SECONDS", 3600)  # it polls when the test says so
     async with opened() as tab:
         await tab.show(run.trains(1))
         tab.widget.display = False
