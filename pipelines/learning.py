@@ -1,7 +1,7 @@
 """What Transform learns from train: vocabularies, moments and quantiles.
 
 In the cloud TFT's analyzers learn them in Beam. On this machine the same is computed at once from
-the columns, so that the graph needs no analysis: 147,000 rows take 1 s instead of 30.
+the columns, so that the graph needs no analysis.
 """
 
 from pathlib import Path

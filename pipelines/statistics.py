@@ -1,7 +1,6 @@
 """StatisticsGen on this machine: a component that looks at a split as a whole.
 
-TFDV computes statistics of one Arrow batch without Beam by the same generators: 147,000 rows take
-0.2 s instead of 12.
+TFDV computes statistics of one Arrow batch without Beam by the same generators.
 """
 
 import os
