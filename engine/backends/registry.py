@@ -4,14 +4,15 @@ from collections.abc import Mapping
 
 from engine.backends.base import Backend
 from engine.backends.local import LocalBackend
+from engine.backends.vertex.backend import VertexBackend
 from engine.errors import InvalidInput
 from engine.workspace import Workspace
 
 
 def open_backends(workspace: Workspace) -> Mapping[str, Backend]:
     """Return every backend that can run experiments of this workspace."""
-    local = LocalBackend(workspace)
-    return {local.name: local}
+    backends: tuple[Backend, ...] = (LocalBackend(workspace), VertexBackend(workspace))
+    return {backend.name: backend for backend in backends}
 
 
 def backend_named(backends: Mapping[str, Backend], name: str) -> Backend:
