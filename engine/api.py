@@ -12,13 +12,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from sqlalchemy.orm import selectinload
 
 from engine.backends.base import Backend
-from engine.backends.registry import backend_named, open_backends
+from engine.backends.registry import open_backends
 from engine.cards import CardPage, FilterChoices
 from engine.collect import collect
 from engine.comparisons import ComparisonService
@@ -27,6 +28,7 @@ from engine.experiments import ExperimentService, Planner
 from engine.insights import InsightService
 from engine.logs import component_logs
 from engine.planning import Plan, QuickTestRequest
+from engine.run_files import RunFiles
 from engine.snapshots import (
     ExperimentDetail,
     ExperimentPage,
@@ -93,10 +95,13 @@ class Engine:
             self._database, self._backends, self._planner, workspace.cache
         )
         self._training_cache = TrainingCacheService(self._database, self._backends)
-        self._insights = InsightService(self._database, self._backends)
-        self._comparisons = ComparisonService(self._database, self._backends)
         self._worker = WorkerProcess(workspace, self._database)
         self._starts_worker = start_worker
+        self._files = RunFiles(
+            self._database, self._backends, workspace.runs, wake=self._wake_worker
+        )
+        self._insights = InsightService(self._database, self._files)
+        self._comparisons = ComparisonService(self._database, self._files)
 
     def list_experiments(
         self,
@@ -200,7 +205,10 @@ class Engine:
             NotFound: there is none with this number.
         """
         self._keep_worker()
-        return self._detail(number)
+        found = self._detail(number)
+        if not found.ended:
+            self._files.watch(number, found.backend)
+        return found
 
     def plan(self, request: QuickTestRequest) -> Plan:
         """Check a request and resolve its defaults; nothing is stored.
@@ -336,11 +344,12 @@ class Engine:
 
         Raises:
             NotFound: no such experiment or component.
+            EnvironmentNotReady: the run is elsewhere, and its logs can't be fetched now.
         """
         with self._database.read() as session:
             found = experiments.track(session, number)
-        backend = backend_named(self._backends, found.backend)
-        return component_logs(backend, found.uid, component, limit=limit)
+        read = partial(self._files.logs, found, limit=limit)
+        return component_logs(read, component, limit=limit)
 
     def gc(self) -> GarbageReport:
         """Remove run folders and cached outputs that no experiment refers to.

@@ -92,12 +92,15 @@ class Backend(Protocol):
         """Ask the run to end; it ends `cancelled` unless it finishes first. Returns at once."""
         ...
 
-    def delete(self, uid: str, *, shared: Collection[str] = ()) -> None:
+    def delete(
+        self, uid: str, *, shared: Collection[str] = (), unused: Collection[str] = ()
+    ) -> None:
         """Remove what the run owns. Only called when nothing of it lives; absence is success.
 
         Args:
             uid: of the run.
-            shared: folders of its outputs that results of other runs rest on; they stay.
+            shared: folders of its outputs that other results rest on; they stay.
+            unused: folders of other runs' outputs that nothing rests on once this run is gone.
         """
         ...
 

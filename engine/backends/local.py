@@ -113,7 +113,9 @@ class LocalBackend:
                 hint="Free space on the disk.",
             )
 
-    def delete(self, uid: str, *, shared: Collection[str] = ()) -> None:
+    def delete(
+        self, uid: str, *, shared: Collection[str] = (), unused: Collection[str] = ()
+    ) -> None:
         """Remove the run folder; absence is success. What is shared is in the cache.
 
         Raises:

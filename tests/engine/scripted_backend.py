@@ -67,7 +67,7 @@ class ScriptedBackend:
     def cancel(self, uid):
         self.cancelled.add(uid)
 
-    def delete(self, uid, *, shared=()):
+    def delete(self, uid, *, shared=(), unused=()):
         assert self.status(uid).phase not in ("starting", "running")
         self.deleted.append(uid)
         self.runs.pop(uid, None)

@@ -105,7 +105,9 @@ class VertexBackend:
         """
         self.runs.cancel(uid)
 
-    def delete(self, uid: str, *, shared: Collection[str] = ()) -> None:
+    def delete(
+        self, uid: str, *, shared: Collection[str] = (), unused: Collection[str] = ()
+    ) -> None:
         """Remove the pipeline job, what it wrote to Cloud Storage, and the run folder here.
 
         Raises:
@@ -114,7 +116,7 @@ class VertexBackend:
         """
         if self.status(uid).phase in ("starting", "running"):
             raise NotAllowed(f"The run {uid} is still going.", hint="Cancel it first.")
-        self.runs.delete(uid, shared=shared)
+        self.runs.delete(uid, shared=shared, unused=unused)
         remove_folder(self._submissions.folder(uid))
 
     def metrics(self, uid: str) -> TrainingMetrics | None:

@@ -151,6 +151,12 @@ def status_of(job: PipelineJob) -> RunStatus:
     )
 
 
+def can_be_cancelled(job: PipelineJob) -> bool:
+    """Whether a job hasn't ended and wasn't asked to."""
+    going = _PHASES.get(job.state, "running") in ("starting", "running")
+    return going and job.state != PipelineState.PIPELINE_STATE_CANCELLING
+
+
 def tasks_of(job: PipelineJob) -> dict[ComponentName, PipelineTaskDetail]:
     """Return the tasks of the five components; what else the service runs is left out."""
     return {

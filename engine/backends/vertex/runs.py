@@ -166,6 +166,12 @@ class CloudRuns:
     def _look(
         self, uid: str, submission: Submission, stamp: tuple[str, str] | None = None
     ) -> RunStatus:
+        status = self._seen(uid, submission, stamp)
+        if submission.cancel_requested and status.phase in ("starting", "running"):
+            self.cancel(uid)  # its build or job may have been made just after the first request
+        return status
+
+    def _seen(self, uid: str, submission: Submission, stamp: tuple[str, str] | None) -> RunStatus:
         job = Jobs(self.clients(submission.target)).get(submission.job_name)
         if job is None:
             self._known.pop(uid, None)
@@ -246,7 +252,9 @@ class CloudRuns:
         if build.status == build_states.Status.SUCCESS:
             # The build may have ended between the two looks.
             job = Jobs(self.clients(submission.target)).get(submission.job_name)
-            return at.replace(phase="vanished") if job is None else self._look(uid, submission)
+            return (
+                at.replace(phase="vanished") if job is None else self._seen(uid, submission, None)
+            )
         error = RunError(
             message=build_states.reason(build),
             hint=f"The build's log has more: {build.log_url}",
@@ -269,7 +277,7 @@ class CloudRuns:
         clients = self.clients(submission.target)
         job = Jobs(clients).get(submission.job_name)
         if job is not None:
-            if job_states.status_of(job).phase in ("starting", "running"):
+            if job_states.can_be_cancelled(job):
                 Jobs(clients).cancel(submission.job_name)
                 Dataflow(clients).cancel_of(submission.job_id)
             return
@@ -279,8 +287,8 @@ class CloudRuns:
                 if build.status in build_states.ACTIVE:
                     builds.cancel(build)
 
-    def delete(self, uid: str, *, shared: Collection[str]) -> None:
-        """Remove a run from Google Cloud.
+    def delete(self, uid: str, *, shared: Collection[str], unused: Collection[str]) -> None:
+        """Remove a run from Google Cloud; see `Backend.delete`.
 
         Raises:
             EnvironmentNotReady: Google doesn't answer; it may be repeated.
@@ -294,6 +302,9 @@ class CloudRuns:
         storage.delete_prefix(f"{target.run_uri(uid)}/")
         for project in storage.folders(f"{target.pipeline_root}/"):
             storage.delete_prefix(f"{project}{submission.job_id}/", keep=tuple(shared))
+        for folder in unused:
+            if folder.startswith(f"{target.pipeline_root}/"):
+                storage.delete_prefix(folder)
         Jobs(clients).delete(submission.job_name)
         self._known.pop(uid, None)
 
