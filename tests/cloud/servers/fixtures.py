@@ -32,9 +32,16 @@ def cloud(served: Cloud) -> Iterator[Cloud]:
 def cloud_workspace(root: Path, cloud: Cloud, **changes: object) -> Workspace:
     """Make a workspace in a folder whose experiments run on the servers."""
     root.mkdir(parents=True, exist_ok=True)
-    settings = cloud.settings.model_copy(update=changes)
-    worker = "[worker]\npoll_seconds = 0.2\n\n"
-    (root / "config.toml").write_text(worker + as_toml(settings))
+    write_settings(root, cloud, **changes)
     workspace = Workspace(root)
     workspace.prepare()
     return workspace
+
+
+def write_settings(
+    root: Path, cloud: Cloud, *, idle_seconds: float = 60, **changes: object
+) -> None:
+    """Write the `config.toml` of a workspace whose experiments run on the servers."""
+    settings = cloud.settings.model_copy(update=changes)
+    worker = f"[worker]\npoll_seconds = 0.2\nidle_seconds = {idle_seconds}\n\n"
+    (root / "config.toml").write_text(worker + as_toml(settings))
