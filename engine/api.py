@@ -12,13 +12,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from sqlalchemy.orm import selectinload
 
 from engine.backends.base import Backend
-from engine.backends.registry import backend_named, open_backends
+from engine.backends.registry import open_backends, unavailable
 from engine.cards import CardPage, FilterChoices
 from engine.collect import collect
 from engine.comparisons import ComparisonService
@@ -27,6 +28,7 @@ from engine.experiments import ExperimentService, Planner
 from engine.insights import InsightService
 from engine.logs import component_logs
 from engine.planning import Plan, QuickTestRequest
+from engine.run_files import RunFiles
 from engine.snapshots import (
     ExperimentDetail,
     ExperimentPage,
@@ -93,10 +95,13 @@ class Engine:
             self._database, self._backends, self._planner, workspace.cache
         )
         self._training_cache = TrainingCacheService(self._database, self._backends)
-        self._insights = InsightService(self._database, self._backends)
-        self._comparisons = ComparisonService(self._database, self._backends)
         self._worker = WorkerProcess(workspace, self._database)
         self._starts_worker = start_worker
+        self._files = RunFiles(
+            self._database, self._backends, workspace.runs, wake=self._wake_worker
+        )
+        self._insights = InsightService(self._database, self._files)
+        self._comparisons = ComparisonService(self._database, self._files)
 
     def list_experiments(
         self,
@@ -113,11 +118,11 @@ class Engine:
         """Return a page of the experiments that match, newest first.
 
         Args:
-            status: only these; likewise the next four.
+            status: only these; likewise `model_type` and the names that follow.
             model_type: of the model config.
-            dataset: name of the dataset.
-            feature_config: name of the feature config.
-            model_config: name of the model config.
+            dataset: name of the dataset; likewise of the configs.
+            feature_config: see above.
+            model_config: see above.
             search: words that name, description or tags contain, in any order; `#62` is a number.
             limit: experiments on the page.
             offset: how many matching experiments come before the page.
@@ -200,7 +205,14 @@ class Engine:
             NotFound: there is none with this number.
         """
         self._keep_worker()
-        return self._detail(number)
+        found = self._detail(number)
+        if not found.ended:
+            self._files.watch(number, found.backend)
+        return found
+
+    def unavailable_backends(self) -> Mapping[str, str]:
+        """Return why experiments can't run somewhere, by the backend's name; asks no network."""
+        return unavailable(self._backends)
 
     def plan(self, request: QuickTestRequest) -> Plan:
         """Check a request and resolve its defaults; nothing is stored.
@@ -336,11 +348,12 @@ class Engine:
 
         Raises:
             NotFound: no such experiment or component.
+            EnvironmentNotReady: the run is elsewhere, and its logs can't be fetched now.
         """
         with self._database.read() as session:
             found = experiments.track(session, number)
-        backend = backend_named(self._backends, found.backend)
-        return component_logs(backend, found.uid, component, limit=limit)
+        read = partial(self._files.logs, found, limit=limit)
+        return component_logs(read, component, limit=limit)
 
     def gc(self) -> GarbageReport:
         """Remove run folders and cached outputs that no experiment refers to.
@@ -409,12 +422,9 @@ class Engine:
             NotFound: a name that isn't defined.
             InvalidInput: the definition or the data is wrong.
         """
-        from engine.definitions.misfits import placed
-        from engine.query.summary import summarize
+        from engine.datasets import dataset_summary
 
-        definitions = self.definitions()
-        with placed(definitions):
-            return summarize(definitions.dataset(name), root=self.workspace.root)
+        return dataset_summary(name, self.definitions(), self.workspace.root)
 
     def dataset_sql(
         self,
@@ -436,18 +446,12 @@ class Engine:
             NotFound: a name that isn't defined.
             InvalidInput: the definition, the split or the data is wrong.
         """
-        from engine.definitions.misfits import placed
-        from engine.parameters import check_split
-        from engine.query.statement import dataset_sql
+        from engine.datasets import dataset_sql
         from engine.spec import Split
 
+        found, root = self.definitions(), self.workspace.root
         split = split or Split()
-        check_split(split)
-        definitions = self.definitions()
-        with placed(definitions):
-            dataset = definitions.dataset(name)
-            root = self.workspace.root
-            return dataset_sql(dataset, root=root, dialect=dialect, part=part, split=split)
+        return dataset_sql(name, found, root, dialect=dialect, part=part, split=split)
 
     def worker_status(self) -> WorkerStatus:
         """Return who looks after the experiments."""

@@ -1,16 +1,15 @@
 """`ComparisonService`: completed experiments side by side."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import selectinload
 
-from engine.backends.base import Backend
-from engine.backends.registry import backend_named
 from engine.errors import NotAllowed, NotFound
+from engine.run_files import RunFiles
 from engine.spec import ExperimentSpec
-from engine.spec.run_folder import TrainingMetrics
-from engine.store import Database, documents, views
+from engine.spec.run_folder import TEST_ROWS, TrainingMetrics
+from engine.store import Database, documents, experiments, views
 from engine.store.insertion import DEFINITIONS
 from engine.store.models import ExperimentRow
 
@@ -24,12 +23,12 @@ class ComparisonService:
 
     Args:
         database: where experiments are.
-        backends: by name; they have the test rows.
+        files: what their runs have left; the test rows are among it.
     """
 
-    def __init__(self, database: Database, backends: Mapping[str, Backend]) -> None:
+    def __init__(self, database: Database, files: RunFiles) -> None:
         self._database = database
-        self._backends = backends
+        self._files = files
 
     def compare(self, numbers: Sequence[int], baseline: int | None) -> "Comparison":
         """Compare 2 to 4 completed experiments with one of them, the first when None.
@@ -67,5 +66,6 @@ class ComparisonService:
             return Candidate(views.detail(row, metrics), spec, definitions, metrics)
 
     def _test_rows(self, candidate: "Candidate") -> bytes | None:
-        backend = backend_named(self._backends, candidate.detail.backend)
-        return backend.artifact(candidate.detail.uid, "test_rows.parquet")
+        with self._database.read() as session:
+            found = experiments.track(session, candidate.detail.number)
+        return self._files.artifact(found, TEST_ROWS)

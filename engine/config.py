@@ -1,9 +1,11 @@
 """Settings: `config.toml` of a workspace as one validated object. Nothing is read at import."""
 
+import re
 import tomllib
 from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from engine.errors import InvalidInput
 
@@ -56,12 +58,145 @@ class LocalSettings(_Section):
     run_module: str = "pipelines.run_local"
 
 
+def _matching(pattern: str, meaning: str) -> AfterValidator:
+    """Accept an empty text, and one that a pattern matches as a whole."""
+
+    def check(value: str) -> str:
+        if value and not re.fullmatch(pattern, value):
+            raise ValueError(f'must be {meaning}, not "{value}"')
+        return value
+
+    return AfterValidator(check)
+
+
+_LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+_LABEL_VALUE = re.compile(r"[a-z0-9_-]{1,63}")
+
+_Project = Annotated[
+    str, _matching(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", 'the id of a project, as "my-shop-123"')
+]
+_Region = Annotated[
+    str, _matching(r"[a-z]+-[a-z]+[0-9]{1,2}", 'the name of a region, as "europe-west1"')
+]
+_Bucket = Annotated[
+    str,
+    _matching(
+        r"gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[^/\s#?*\[\]]+)*",
+        'a bucket or a folder in one, as "gs://my-bucket/towerlab", without a slash at the end',
+    ),
+]
+_Image = Annotated[
+    str,
+    _matching(
+        r"[^\s/]+(/[^\s/]+)+(:[^\s/:]+|@sha256:[0-9a-f]{64})",
+        'an image with its tag, as "europe-docker.pkg.dev/my-shop-123/towerlab/towerlab:1"',
+    ),
+]
+_Account = Annotated[str, _matching(r"[^\s@]+@[^\s@]+", "the e-mail address of a service account")]
+_Network = Annotated[
+    str,
+    _matching(
+        r"projects/[0-9]+/global/networks/[^\s/]+",
+        'a VPC network as "projects/PROJECT_NUMBER/global/networks/NAME"',
+    ),
+]
+_Subnetwork = Annotated[
+    str,
+    _matching(
+        r"(https://\S+/)?regions/[^\s/]+/subnetworks/[^\s/]+",
+        'a subnetwork as "regions/REGION/subnetworks/NAME"',
+    ),
+]
+_Host = Annotated[str, _matching(r"[^\s/:]+:[0-9]{1,5}", 'a host and a port, as "127.0.0.1:8443"')]
+_Address = Annotated[str, _matching(r"https?://[^\s/]+", 'an address, as "http://127.0.0.1:8080"')]
+
+
+def _check_labels(labels: dict[str, str]) -> dict[str, str]:
+    for key, value in labels.items():
+        if not (_LABEL_KEY.fullmatch(key) and _LABEL_VALUE.fullmatch(value)):
+            raise ValueError(
+                f'has "{key}" = "{value}": keys and values are of a-z, 0-9, "_" and "-", at most 63'
+                " long, and a key begins with a letter"
+            )
+        if key.startswith("towerlab"):
+            raise ValueError(f'has "{key}": what begins with "towerlab" is set by Towerlab')
+    return labels
+
+
+_Labels = Annotated[dict[str, str], AfterValidator(_check_labels), Field(max_length=32)]
+
+
+class EndpointSettings(_Section):
+    """`[cloud.endpoints]`: where Google's services are, if not where they are for everybody.
+
+    Attributes:
+        vertex: host and port of Vertex AI; likewise the next two.
+        build: of Cloud Build.
+        logging: of Cloud Logging.
+        storage: address of Cloud Storage; likewise the next three.
+        dataflow: of Dataflow.
+        bigquery: of BigQuery.
+        services: of Service Usage, which knows what is enabled.
+    """
+
+    vertex: _Host = ""
+    build: _Host = ""
+    logging: _Host = ""
+    storage: _Address = ""
+    dataflow: _Address = ""
+    bigquery: _Address = ""
+    services: _Address = ""
+
+
+class CloudSettings(_Section):
+    """`[cloud]`: where experiments with the backend `vertex` run; docs/cloud.md sets it up.
+
+    Attributes:
+        project: id of the project; no experiment runs in the cloud while it is empty.
+        region: of pipelines and builds; that of the data.
+        dataflow_region: of the Beam components' workers.
+        bucket: where artifacts go, `gs://BUCKET` or `gs://BUCKET/FOLDER`, one a workspace.
+        temp_bucket: for Dataflow's temporary files.
+        image: container image with this package and its dependencies, with its tag.
+        service_account: e-mail of the account that builds, pipelines and workers run as; the
+            project's default when empty.
+        network: VPC network that Vertex AI peers with; none when empty.
+        subnetwork: of Dataflow's workers; the default network when empty.
+        labels: of every job.
+        compile: where an experiment becomes a pipeline job: in Cloud Build, which needs no
+            TensorFlow here, or in a process of this machine.
+        max_running: how many experiments may be submitted or running at once.
+        endpoints: where Google's services are.
+    """
+
+    project: _Project = ""
+    region: _Region = "europe-central2"
+    dataflow_region: _Region = "europe-west1"
+    bucket: _Bucket = ""
+    temp_bucket: _Bucket = ""
+    image: _Image = ""
+    service_account: _Account = ""
+    network: _Network = ""
+    subnetwork: _Subnetwork = ""
+    labels: _Labels = {}
+    compile: Literal["cloud-build", "local"] = "cloud-build"
+    max_running: int = Field(default=20, gt=0, le=1000)
+    endpoints: EndpointSettings = EndpointSettings()
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The keys that must have a value before anything can run in the cloud."""
+        needed = ("project", "region", "dataflow_region", "bucket", "temp_bucket", "image")
+        return tuple(key for key in needed if not getattr(self, key))
+
+
 class Settings(_Section):
     """All settings of a workspace."""
 
     workspace: WorkspaceSettings = WorkspaceSettings()
     worker: WorkerSettings = WorkerSettings()
     local: LocalSettings = LocalSettings()
+    cloud: CloudSettings = CloudSettings()
 
 
 def load_settings(path: Path) -> Settings:
@@ -98,6 +233,8 @@ def _mistake(
         "workspace": WorkspaceSettings,
         "worker": WorkerSettings,
         "local": LocalSettings,
+        "cloud": CloudSettings,
+        "endpoints": EndpointSettings,
     }
     key, reason = explain(error.errors(), written, Settings, sections)[0]
     place = f"{path}:{line_of(key, key_lines(text))}"

@@ -8,7 +8,8 @@ be repeated: after a crash the worker looks before it acts.
 
 import logging
 import secrets
-from collections.abc import Generator, Mapping
+import time
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from sqlalchemy.orm import Session
 from engine import lifecycle, outcomes
 from engine.backends.base import Backend, Phase, RunStatus
 from engine.backends.registry import backend_named
-from engine.errors import EnvironmentNotReady, InvalidInput, NotAllowed
+from engine.errors import EngineError, EnvironmentNotReady, InvalidInput, NotAllowed
 from engine.lease import Lease
 from engine.planning import Plan, QuickTestRequest
 from engine.reruns import changed_request, in_words_of_rerun
@@ -32,6 +33,10 @@ from engine.store.insertion import DEFINITIONS, add_experiment
 from engine.training_cache import TrainingCacheService
 
 _log = logging.getLogger(__name__)
+
+LOST_SECONDS = 600.0
+"""How long a run elsewhere of which nothing is found is lost before it is given up."""
+_LOST_HINT = "It is looked for again for ten minutes."
 
 StoredDefinitions = Mapping[str, Mapping[str, object]]
 """The three definitions of an experiment as written, by kind."""
@@ -58,6 +63,7 @@ class ExperimentService:
         planner: resolves requests.
         cache: folder of the outputs that local runs share.
         lease: fences every write of a worker; None elsewhere.
+        clock: seconds that only grow.
     """
 
     def __init__(
@@ -67,7 +73,9 @@ class ExperimentService:
         planner: Planner,
         cache: Path,
         lease: Lease | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._database = database
         self._backends = backends
         self._planner = planner
@@ -75,7 +83,7 @@ class ExperimentService:
         self._lease = lease
         self._histories = TrainingCacheService(database, backends, lease)
         self._recorded: dict[int, RunStatus] = {}
-        self._vanished: set[int] = set()
+        self._vanished: dict[int, float] = {}
 
     def create_quick_test(self, request: QuickTestRequest) -> int:
         """Check a request and store it as a new experiment; return its number.
@@ -215,7 +223,7 @@ class ExperimentService:
         if run.phase == "vanished" or (run.phase == "absent" and seen.status != "submitting"):
             self._lose(seen, run)
             return
-        self._vanished.discard(seen.number)
+        self._vanished.pop(seen.number, None)
         if run.phase == "absent":
             if seen.cancel_requested_at is not None:
                 self._finish(seen, run, outcomes.cancelled(run))
@@ -235,19 +243,31 @@ class ExperimentService:
         cancelling = seen.cancel_requested_at is not None
         stage = lifecycle.CANCELLING if cancelling else lifecycle.stage(run)
         to: Status = "running" if run.phase == "running" else "submitting"
-        if self._recorded.get(seen.number) == run and (seen.status, seen.stage) == (to, stage):
+        unchanged = (seen.status, seen.stage, seen.error_message) == (to, stage, None)
+        if self._recorded.get(seen.number) == run and unchanged:
             return
         self._update(seen, to, run, stage=stage, progress=lifecycle.progress(run))
         self._recorded[seen.number] = run
 
     def _lose(self, seen: Tracked, run: RunStatus) -> None:
-        """A run of which nothing lives and that left no verdict, seen twice, has ended."""
+        """A run of which nothing lives and that left no verdict, seen twice, has ended.
+
+        One that is elsewhere is lost for a while before: it may have been out of sight only.
+        """
         if seen.number not in self._vanished:
-            self._vanished.add(seen.number)
-        elif seen.cancel_requested_at is not None:
+            self._vanished[seen.number] = self._clock()
+            return
+        remote = self._backend(seen.backend).remote
+        if seen.cancel_requested_at is not None:
             self._finish(seen, run, outcomes.cancelled(run))
-        else:
-            self._finish(seen, run, outcomes.interrupted(run, seen.number))
+        elif remote and seen.status == "running":
+            self._update(seen, "lost", error_message=outcomes.GONE, error_hint=_LOST_HINT)
+        elif (
+            not remote
+            or seen.status == "submitting"
+            or self._clock() - self._vanished[seen.number] >= LOST_SECONDS
+        ):
+            self._finish(seen, run, outcomes.interrupted(run, seen.number, remote=remote))
 
     def _finish(self, seen: Tracked, run: RunStatus, outcome: outcomes.Outcome) -> None:
         """Store the results, then the verdict: who sees it completed sees its metrics."""
@@ -271,7 +291,7 @@ class ExperimentService:
             error_hint=error.hint if error else None,
         )
         self._recorded.pop(seen.number, None)
-        self._vanished.discard(seen.number)
+        self._vanished.pop(seen.number, None)
 
     def _update(
         self, seen: Tracked, to: Status, run: RunStatus | None = None, **values: object
@@ -280,7 +300,12 @@ class ExperimentService:
             if run is None:
                 experiments.advance(session, seen, to, **values)
                 return
-            began: dict[str, object] = {"started_at": run.started_at} if run.started_at else {}
+            found = {
+                "started_at": run.started_at,
+                "cloud_build_id": run.build_id,
+                "vertex_pipeline_job_name": run.job_name,
+            }
+            began: dict[str, object] = {name: v for name, v in found.items() if v is not None}
             if run.phase != "absent":
                 began["artifacts_uri"] = self._backend(seen.backend).artifacts_uri(seen.uid)
             cleared = {"error_component": None, "error_message": None, "error_hint": None}
@@ -306,8 +331,19 @@ class ExperimentService:
                     error_hint=error.hint,
                 )
 
+    def note_trouble(self, number: int, error: EngineError) -> None:
+        """Let whoever looks at an active experiment know why nothing is known of its run now."""
+        with self._write() as session:
+            seen = experiments.track(session, number)
+            if not seen.ended and seen.error_message != error.message:
+                experiments.amend(
+                    session, number, error_message=error.message, error_hint=error.hint
+                )
+
     def _remove(self, seen: Tracked, backend: Backend) -> None:
-        backend.delete(seen.uid)
+        with self._database.read() as session:
+            shared, unused = experiments.cache_shared_by_others(session, seen.number)
+        backend.delete(seen.uid, shared=shared, unused=unused)
         with self._write() as session:
             experiments.remove(session, seen.number)
         _log.info("experiment %d is deleted", seen.number)

@@ -19,7 +19,7 @@ from engine.cards import COLUMNS, Card, CardPage
 from engine.states import STATUSES, Status
 from engine.workspace import CONFIG, Workspace
 
-SCHEMA = "0003"
+SCHEMA = "0005"
 """The revision of the database that is understood here; a test compares it with the store's."""
 
 _sqlite: Any = pysqlite3  # carries no types

@@ -1,12 +1,9 @@
 """What a run left besides its metrics, fetched when somebody looks: statistics, histograms."""
 
-from collections.abc import Mapping
-
 from pydantic import ValidationError
 
-from engine.backends.base import Backend
-from engine.backends.registry import backend_named
 from engine.errors import EngineError, InvalidInput, NotAllowed, NotFound
+from engine.run_files import RunFiles
 from engine.spec import ExperimentSpec, SplitName
 from engine.spec.run_folder import (
     HISTOGRAMS,
@@ -26,12 +23,12 @@ class InsightService:
 
     Args:
         database: where experiments are.
-        backends: by name.
+        files: what their runs have left.
     """
 
-    def __init__(self, database: Database, backends: Mapping[str, Backend]) -> None:
+    def __init__(self, database: Database, files: RunFiles) -> None:
         self._database = database
-        self._backends = backends
+        self._files = files
 
     def statistics(self, number: int) -> DatasetStatistics:
         """Return what TFDV measured, and the schema.
@@ -44,15 +41,14 @@ class InsightService:
         with self._database.read() as session:
             found = experiments.track(session, number)
             spec = documents.get(session, number, "spec", ExperimentSpec)
-        backend = backend_named(self._backends, found.backend)
         files: dict[SplitName, bytes] = {
             split: data
             for split, name in STATISTICS_FILES.items()
-            if (data := backend.artifact(found.uid, name)) is not None
+            if (data := self._files.artifact(found, name)) is not None
         }
         if not files:
             raise _missing(found, "statistics", "Stats")
-        schema = backend.artifact(found.uid, SCHEMA_FILE)
+        schema = self._files.artifact(found, SCHEMA_FILE)
         return read_statistics(files, schema, timestamp=spec.examples.timestamp if spec else None)
 
     def histograms(self, number: int) -> Histograms:
@@ -65,7 +61,7 @@ class InsightService:
         """
         with self._database.read() as session:
             found = experiments.track(session, number)
-        data = backend_named(self._backends, found.backend).artifact(found.uid, HISTOGRAMS)
+        data = self._files.artifact(found, HISTOGRAMS)
         if data is None:
             raise _missing(found, "histograms", "Train")
         try:

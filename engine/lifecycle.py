@@ -67,6 +67,8 @@ def path(start: Status, target: Status) -> tuple[Status, ...]:
 
 def stage(run: RunStatus) -> str:
     """Return what a run is doing, in words: "Transform", "Train, epoch 2 of 3"."""
+    if run.step is not None:
+        return run.step
     current = next((c.name for c in run.components if c.status == "running"), None)
     if current is None:
         pending = next((c.name for c in run.components if c.status == "pending"), None)

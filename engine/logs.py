@@ -1,13 +1,12 @@
 """Logs of an experiment's components, newest first."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from operator import attrgetter
 
-from engine.backends.base import Backend
 from engine.errors import NotFound
 from engine.snapshots import LogLine
-from engine.spec.run_folder import COMPONENT_NAMES, TFX_NAMES, ComponentName
+from engine.spec.run_folder import COMPONENT_NAMES, TFX_NAMES, ComponentName, LogEntry
 
 _BY_NAME: dict[str, ComponentName] = {
     **{name.lower(): name for name in COMPONENT_NAMES},
@@ -30,9 +29,17 @@ def component_named(name: str) -> ComponentName:
 
 
 def component_logs(
-    backend: Backend, uid: str, component: str | None, *, limit: int
+    read: Callable[[Sequence[ComponentName]], Mapping[ComponentName, Sequence[LogEntry]]],
+    component: str | None,
+    *,
+    limit: int,
 ) -> tuple[LogLine, ...]:
     """Return the newest log lines of one component, or of all, newest first.
+
+    Args:
+        read: returns the newest entries of components, newest first.
+        component: as people or TFX call it; all when None.
+        limit: how many lines.
 
     Raises:
         NotFound: there is no such component.
@@ -42,10 +49,11 @@ def component_logs(
     chosen = COMPONENT_NAMES if component is None else (component_named(component),)
     # From the last component backwards: sorting is stable, so entries of the same moment stay
     # newest first.
+    entries = read(chosen)
     lines = [
         LogLine(component=name, **entry.model_dump())
         for name in reversed(chosen)
-        for entry in backend.logs(uid, name, limit=limit)
+        for entry in entries[name]
     ]
     if component is None:
         lines.sort(key=attrgetter("timestamp"), reverse=True)

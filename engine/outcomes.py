@@ -12,6 +12,8 @@ from engine.store.models import ComponentRow
 
 _CACHE_DEPTH = 3
 """TFX writes an output to `<component>/<output>/<execution>`; that folder is kept or removed."""
+_CLOUD = "gs://"
+GONE = "Its pipeline job isn't there any more: somebody has deleted it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,13 @@ def cancelled(run: RunStatus) -> Outcome:
     return Outcome("cancelled", _stopped(run, "cancelled"))
 
 
-def interrupted(run: RunStatus, number: int) -> Outcome:
-    """Return the outcome of a run that was killed: nothing of it lives, and it left no verdict."""
+def interrupted(run: RunStatus, number: int, *, remote: bool) -> Outcome:
+    """Return the outcome of a run of which nothing is left, and which left no verdict."""
     error = RunError(
         component=_at_work(run),
-        message="The run was interrupted: its processes ended without a verdict.",
+        message=GONE
+        if remote
+        else "The run was interrupted: its processes ended without a verdict.",
         hint=f"Run `towerlab rerun {number}`; what was finished is not computed again.",
     )
     return Outcome("failed", _stopped(run, "failed"), error)
@@ -69,10 +73,16 @@ def rows(number: int, components: Sequence[ComponentState]) -> list[ComponentRow
 
 
 def cache_folders(components: Sequence[ComponentState], cache: Path) -> set[str]:
-    """Return the folders of the cache, relative to it, that the components' outputs are in."""
+    """Return the folders of the cache, relative to it, that the components' outputs are in.
+
+    Of outputs in Cloud Storage they are prefixes that end in `/`.
+    """
     outputs = (p for c in components for paths in c.outputs.values() for p in paths)
     folders: set[str] = set()
     for output in outputs:
+        if output.startswith(_CLOUD):
+            folders.add(f"{output.rpartition('/')[0]}/")
+            continue
         # Compared as text: a run names its outputs by the path that it was given.
         path = PurePath(os.path.normpath(output))
         if path.is_relative_to(cache):

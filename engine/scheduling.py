@@ -1,21 +1,25 @@
 """What the worker does with the experiments of a workspace: looks, queues, starts, removes."""
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from engine.backends.base import Backend, Phase
 from engine.errors import EngineError, NotFound
 from engine.experiments import ExperimentService
 from engine.lease import LeaseLost
-from engine.store import Database, experiments
+from engine.store import Database, experiments, fetches
 from engine.store.experiments import Tracked
 
 _log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5.0
 """How long an experiment is left alone after something (a full disk, say) went wrong with it."""
+
+WATCHED_FOR = timedelta(seconds=60)
+"""How long after somebody has looked at an experiment it counts as being watched."""
 
 _News = tuple[int, datetime | None, datetime | None, bool]
 
@@ -73,6 +77,9 @@ class Scheduler:
 
     def _look_at_all(self, backend: Backend, mine: Sequence[Tracked]) -> None:
         """Look at each experiment, then start the oldest ones for which there is room."""
+        due = [e for e in mine if not e.ended and not self._is_postponed(e)]
+        if due:
+            backend.begin_round([e.uid for e in due], self._watched(due) if backend.remote else ())
         phases = {e.number: self._look(e) for e in mine}
         # What could not be looked at may be running.
         taken = sum(phases[e.number] in (None, "starting", "running") for e in mine if not e.ended)
@@ -84,6 +91,13 @@ class Scheduler:
                 self._start(experiment)  # should a start have come to nothing, it is made again
             elif phase == "absent" and taken < backend.capacity:
                 taken += self._start(experiment)
+
+    def _watched(self, due: Sequence[Tracked]) -> list[str]:
+        """Return the runs that somebody is looking at."""
+        since = datetime.now(UTC) - WATCHED_FOR
+        with self._database.read() as session:
+            numbers = fetches.watched(session, since)
+        return [e.uid for e in due if e.number in numbers]
 
     def _look(self, experiment: Tracked) -> Phase | None:
         """Return what the backend said; None when that is unknown."""
@@ -123,6 +137,9 @@ class Scheduler:
     def _postpone(self, experiment: Tracked, error: Exception) -> None:
         _log.warning("experiment %d is tried again soon: %s", experiment.number, error)
         self._retry_at[experiment.number] = self._clock() + RETRY_SECONDS
+        if isinstance(error, EngineError) and self._backends[experiment.backend].remote:
+            with contextlib.suppress(NotFound):
+                self._service.note_trouble(experiment.number, error)
 
 
 def _news(experiment: Tracked) -> _News:

@@ -27,6 +27,7 @@ from engine.collect import collect
 from engine.errors import EngineError, EnvironmentNotReady, NotAllowed
 from engine.experiments import ExperimentService
 from engine.lease import Lease
+from engine.remote_loop import RemoteLoop
 from engine.scheduling import RETRY_SECONDS, Scheduler
 from engine.store import Database, experiments, open_database
 from engine.workspace import Workspace
@@ -64,16 +65,28 @@ class Worker:
         self._workspace = workspace
         self._database = database
         self._lease = lease
+        self._backends = backends
         self._idle_seconds = float("inf") if stay else workspace.settings.worker.idle_seconds
-        self._scheduler = Scheduler(
-            database,
-            backends,
-            ExperimentService(
-                database, backends, WorkspacePlanner(workspace), workspace.cache, lease
-            ),
-        )
+        self._scheduler = self._scheduler_of(backends, remote=False)
         self._wake = threading.Event()
         self._stop = threading.Event()
+        self._remote = RemoteLoop(
+            database,
+            {name: backend for name, backend in backends.items() if backend.remote},
+            self._scheduler_of(backends, remote=True),
+            lease,
+            look_seconds=look_seconds,
+            on_end=self.stop,
+        )
+
+    def _scheduler_of(self, backends: Mapping[str, Backend], *, remote: bool) -> Scheduler:
+        """Return a scheduler with a service of its own over some of the backends."""
+        some = {name: backend for name, backend in backends.items() if backend.remote == remote}
+        planner = WorkspacePlanner(self._workspace)
+        service = ExperimentService(
+            self._database, some, planner, self._workspace.cache, self._lease
+        )
+        return Scheduler(self._database, some, service)
 
     def run(self) -> None:
         """Work until stopped, superseded, or idle for long.
@@ -83,10 +96,12 @@ class Worker:
         """
         watcher = threading.Thread(target=self._watch_wake_file, name="wake file", daemon=True)
         watcher.start()
+        self._remote.start()
         busy_at = time.monotonic()
         try:
             while not self._stop.is_set():
                 self._wake.clear()
+                self._remote.wake()
                 busy = self._step()
                 busy_at = time.monotonic() if busy else busy_at
                 if time.monotonic() - busy_at >= self._idle_seconds and self._leave():
@@ -95,7 +110,10 @@ class Worker:
             self._give_up_lease()
         finally:
             self._stop.set()
+            self._remote.stop()
             watcher.join()
+        if self._remote.lost is not None:
+            raise self._remote.lost
 
     def stop(self) -> None:
         """Leave after the current step; may be called from a signal handler."""
@@ -107,12 +125,21 @@ class Worker:
         try:
             self._lease.renew()
             busy = self._scheduler.tick() > 0
+            elsewhere = self._has_remote_work()
             if self._scheduler.removed and not busy:
                 self._scheduler.removed = not self._collect()
         except (EnvironmentNotReady, OSError) as error:
             _log.warning("trying again in %.0f s: %s", RETRY_SECONDS, error)
             return None
-        return busy
+        return busy or elsewhere
+
+    def _has_remote_work(self) -> bool:
+        with self._database.read() as session:
+            active = experiments.tracked(session)
+        return any(self._is_remote(e.backend) for e in active) or self._remote.waiting() > 0
+
+    def _is_remote(self, backend: str) -> bool:
+        return backend in self._backends and self._backends[backend].remote
 
     def _pause(self, busy: bool | None) -> float:
         if busy is None:
@@ -134,7 +161,7 @@ class Worker:
         try:
             with self._database.write() as session:
                 self._lease.guard(session)
-                if experiments.tracked(session):
+                if experiments.tracked(session) or self._remote.waiting():
                     return False
                 self._lease.release(session)
         except EnvironmentNotReady as error:

@@ -12,7 +12,7 @@ from engine.errors import EnvironmentNotReady
 from engine.lease import is_held
 from engine.processes import start_detached
 from engine.snapshots import WorkerStatus
-from engine.store import Database, experiments, leases
+from engine.store import Database, experiments, fetches, leases
 from engine.workspace import Workspace
 
 _STARTING_SECONDS = 10.0
@@ -63,11 +63,16 @@ class WorkerProcess:
             EnvironmentNotReady: it cannot be started.
         """
         status = self.status()
-        if status.alive or not status.active:
+        if status.alive or not (status.active or self._is_asked()):
             return
         with self._lock:
             if not self._is_starting():
                 self._started = (self._start(), time.monotonic())
+
+    def _is_asked(self) -> bool:
+        """Whether somebody waits for what only a worker can fetch."""
+        with self._database.read() as session:
+            return bool(fetches.pending(session))
 
     def _is_starting(self) -> bool:
         if self._started is None:

@@ -4,6 +4,7 @@ Implementations must pass `tests/contracts/backend_contract.py`. All methods are
 worker thread, may be repeated safely, and never hold a database transaction open.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -30,6 +31,9 @@ class RunStatus(Frozen):
         components: all five in pipeline order, once known.
         progress: of the Trainer, while it runs.
         error: set when `failed`.
+        step: what goes on before a component starts, as "Build queued"; None elsewhere.
+        build_id: of the newest build; None but on Google Cloud.
+        job_name: resource name of the pipeline job; None but on Google Cloud.
     """
 
     phase: Phase
@@ -38,6 +42,9 @@ class RunStatus(Frozen):
     error: RunError | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    step: str | None = None
+    build_id: str | None = None
+    job_name: str | None = None
 
 
 class Backend(Protocol):
@@ -48,12 +55,24 @@ class Backend(Protocol):
     """How long to wait between two looks at a running experiment."""
     capacity: int
     """How many experiments may be starting or running at once."""
+    remote: bool
+    """Whether runs are elsewhere: calls take long and fail with the network. Then only the worker
+    calls what isn't `check_ready`; others read what it has fetched into the run folder."""
 
     def check_ready(self) -> None:
         """Return when experiments can be submitted here.
 
         Raises:
             EnvironmentNotReady: something is missing; the hint says what to run.
+        """
+        ...
+
+    def begin_round(self, uids: Collection[str], watched: Collection[str]) -> None:
+        """Ask at once for what can be asked for at once: `status` of each uid comes next.
+
+        Args:
+            uids: the runs that will be looked at.
+            watched: those that somebody is looking at right now.
         """
         ...
 
@@ -73,8 +92,16 @@ class Backend(Protocol):
         """Ask the run to end; it ends `cancelled` unless it finishes first. Returns at once."""
         ...
 
-    def delete(self, uid: str) -> None:
-        """Remove what the run owns. Only called when nothing of it lives; absence is success."""
+    def delete(
+        self, uid: str, *, shared: Collection[str] = (), unused: Collection[str] = ()
+    ) -> None:
+        """Remove what the run owns. Only called when nothing of it lives; absence is success.
+
+        Args:
+            uid: of the run.
+            shared: folders of its outputs that other results rest on; they stay.
+            unused: folders of other runs' outputs that nothing rests on once this run is gone.
+        """
         ...
 
     def metrics(self, uid: str) -> TrainingMetrics | None:

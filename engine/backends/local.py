@@ -7,13 +7,13 @@ told in `engine/spec/run_folder.py`; `pipelines/supervise.py` is what is started
 import contextlib
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from importlib.util import find_spec
-from typing import get_args
 
 from engine.backends.base import RunStatus
 from engine.backends.launching import Launcher, create_folder, remove_folder
 from engine.backends.run_reading import (
+    component_of,
     is_locked,
     read_artifact,
     read_epochs,
@@ -23,18 +23,16 @@ from engine.backends.run_reading import (
     read_supervisor,
 )
 from engine.config import LocalSettings
-from engine.errors import EnvironmentNotReady, NotAllowed, NotFound
+from engine.errors import EnvironmentNotReady, NotAllowed
 from engine.processes import send_signal
 from engine.spec import ExperimentSpec
 from engine.spec.local_packages import INSTALL_HINT, LOCAL_PACKAGES
 from engine.spec.run_folder import (
     CANCEL,
     CANCEL_SIGNAL,
-    COMPONENT_NAMES,
     EXIT,
     SPEC,
     ArtifactName,
-    ComponentName,
     EpochRecord,
     LogEntry,
     TrainingMetrics,
@@ -50,6 +48,7 @@ class LocalBackend:
     name = "local"
     poll_seconds = 0.5
     capacity = 1
+    remote = False
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -69,6 +68,9 @@ class LocalBackend:
                 f"Local runs need packages that are not installed: {', '.join(missing)}.",
                 hint=INSTALL_HINT,
             )
+
+    def begin_round(self, uids: Collection[str], watched: Collection[str]) -> None:
+        """Nothing can be asked for at once here."""
 
     def submit(self, spec: ExperimentSpec) -> None:
         """Write the run folder, unless it exists, and start the run, unless it was claimed.
@@ -111,8 +113,10 @@ class LocalBackend:
                 hint="Free space on the disk.",
             )
 
-    def delete(self, uid: str) -> None:
-        """Remove the run folder; absence is success.
+    def delete(
+        self, uid: str, *, shared: Collection[str] = (), unused: Collection[str] = ()
+    ) -> None:
+        """Remove the run folder; absence is success. What is shared is in the cache.
 
         Raises:
             NotAllowed: something of the run still lives.
@@ -136,7 +140,7 @@ class LocalBackend:
         Raises:
             NotFound: there is no such component.
         """
-        return read_logs(self._runs / uid, _component(component), limit)
+        return read_logs(self._runs / uid, component_of(component), limit)
 
     def artifact(self, uid: str, name: ArtifactName) -> bytes | None:
         """Return a file's content; None where it isn't there, no plain file, or too large.
@@ -154,15 +158,6 @@ class LocalBackend:
 def _needed_by(module: str) -> Iterable[tuple[str, str]]:
     is_pipeline = module == LocalSettings.model_fields["run_module"].default
     return LOCAL_PACKAGES.items() if is_pipeline else ()
-
-
-def _component(name: str) -> ComponentName:
-    for component in get_args(ComponentName):
-        if component == name:
-            return component
-    raise NotFound(
-        f"There is no component {name!r}.", hint=f"There are {', '.join(COMPONENT_NAMES)}."
-    )
 
 
 def _touch(path: os.PathLike[str]) -> bool:

@@ -34,12 +34,12 @@ from engine.spec.run_folder import (
     TrainingMetrics,
 )
 
-_RECORD_LIMIT = 1_000_000
-_METRICS_LIMIT = 64_000_000
-_TAIL_LIMIT = 2_000_000
+RECORD_LIMIT = 1_000_000
+METRICS_LIMIT = 64_000_000
+TAIL_LIMIT = 2_000_000
 """Bytes read of each file: of a record, of the metrics, of the end of a file of lines."""
 
-_ARTIFACT_LIMITS: dict[ArtifactName, int] = {
+ARTIFACT_LIMITS: dict[ArtifactName, int] = {
     "test_rows.parquet": 512_000_000,
     "histograms.json": 8_000_000,
     "schema/schema.pbtxt": 2_000_000,
@@ -75,7 +75,7 @@ def read_status(folder: Path) -> RunStatus:
     return RunStatus(
         phase="running" if lives else "vanished",
         components=components if lives else tuple(_ended(state, None) for state in components),
-        progress=_read_record(Progress, folder / PROGRESS) if lives else None,
+        progress=read_progress(folder) if lives else None,
         started_at=supervisor.started_at if supervisor else None,
     )
 
@@ -106,7 +106,7 @@ def read_supervisor(folder: Path) -> Supervisor | None:
 
 def read_metrics(folder: Path) -> TrainingMetrics | None:
     """Return the final metrics; None when they aren't there, too large, or not valid."""
-    return _read_record(TrainingMetrics, folder / TRAINING_METRICS, limit=_METRICS_LIMIT)
+    return _read_record(TrainingMetrics, folder / TRAINING_METRICS, limit=METRICS_LIMIT)
 
 
 def read_epochs(folder: Path) -> list[EpochRecord]:
@@ -120,16 +120,35 @@ def read_logs(folder: Path, component: ComponentName, limit: int) -> list[LogEnt
     return entries[: -limit - 1 : -1]
 
 
+def read_progress(folder: Path) -> Progress | None:
+    """Return how far the Trainer is; None before it says so."""
+    return _read_record(Progress, folder / PROGRESS)
+
+
+def component_of(name: str) -> ComponentName:
+    """Return a component by its own name.
+
+    Raises:
+        NotFound: there is no such component.
+    """
+    for component in COMPONENT_NAMES:
+        if component == name:
+            return component
+    raise NotFound(
+        f"There is no component {name!r}.", hint=f"There are {', '.join(COMPONENT_NAMES)}."
+    )
+
+
 def read_artifact(folder: Path, name: ArtifactName) -> bytes | None:
     """Return a file's content; None when it is missing, not a plain file, or over its limit.
 
     Raises:
         NotFound: files of this name are not given out.
     """
-    limit = _ARTIFACT_LIMITS.get(name)
+    limit = ARTIFACT_LIMITS.get(name)
     if limit is None:
         raise NotFound(
-            f"There is no artifact {name!r}.", hint=f"There are {', '.join(_ARTIFACT_LIMITS)}."
+            f"There is no artifact {name!r}.", hint=f"There are {', '.join(ARTIFACT_LIMITS)}."
         )
     # A link in place of `statistics/` would lead outside as well as one in place of a file.
     if any((folder / parent).is_symlink() for parent in Path(name).parents[:-1]):
@@ -156,7 +175,7 @@ def _read_verdict(folder: Path) -> ExitRecord | None:
 
 
 def _read_components(folder: Path) -> tuple[ComponentState, ...]:
-    data = _read_head(folder / COMPONENTS, _RECORD_LIMIT)
+    data = _read_head(folder / COMPONENTS, RECORD_LIMIT)
     known: dict[ComponentName, ComponentState] = {}
     if data is not None:
         try:
@@ -177,7 +196,7 @@ def _ended(state: ComponentState, verdict: ExitRecord | None) -> ComponentState:
     )
 
 
-def _read_record(kind: type[Record], path: Path, *, limit: int = _RECORD_LIMIT) -> Record | None:
+def _read_record(kind: type[Record], path: Path, *, limit: int = RECORD_LIMIT) -> Record | None:
     data = _read_head(path, limit)
     if data is None:
         return None
@@ -211,8 +230,8 @@ def _read_head(path: Path, limit: int) -> bytes | None:
 def _read_tail(path: Path) -> bytes | None:
     try:
         with open(path, "rb", opener=_open_plain) as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_LIMIT))
-            return file.read(_TAIL_LIMIT)
+            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_LIMIT))
+            return file.read(TAIL_LIMIT)
     except OSError:
         return None
 

@@ -15,6 +15,8 @@ from engine.spec.run_folder import SPEC
 
 JOB_LABEL = "towerlab-job"
 """Label of the Dataflow jobs: its value is the id of the pipeline job that started them."""
+WORKSPACE_LABEL = "towerlab-workspace"
+"""Label of all jobs: its value stands for the root that the workspace's artifacts are below."""
 EXPERIMENT_LABEL = "towerlab-experiment"
 """Label of a pipeline job: its value is the experiment's uid."""
 

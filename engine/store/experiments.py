@@ -145,6 +145,23 @@ def reference_cache(session: Session, number: int, paths: set[str]) -> None:
     )
 
 
+def cache_shared_by_others(session: Session, number: int) -> tuple[set[str], set[str]]:
+    """Return the folders of the cache that other experiments rest on, and those only this one."""
+    mine = set(
+        session.scalars(
+            select(CacheReferenceRow.path).where(CacheReferenceRow.experiment_number == number)
+        )
+    )
+    others = set(
+        session.scalars(
+            select(CacheReferenceRow.path)
+            .where(CacheReferenceRow.experiment_number != number)
+            .distinct()
+        )
+    )
+    return others, mine - others
+
+
 def referenced_cache(session: Session) -> set[str]:
     """Return every folder of the cache that some experiment rests on."""
     return set(session.scalars(select(CacheReferenceRow.path).distinct()))

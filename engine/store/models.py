@@ -185,6 +185,19 @@ class CacheReferenceRow(Base):
     path: Mapped[str] = mapped_column(primary_key=True, index=True)
 
 
+class FetchRow(Base):
+    """A request for what only the worker can fetch; see `fetches.py`."""
+
+    __tablename__ = "fetches"
+
+    experiment_number: Mapped[int] = _experiment_key()
+    name: Mapped[str] = mapped_column(primary_key=True)
+    requested_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+    error_message: Mapped[str | None]
+    error_hint: Mapped[str | None]
+
+
 class LeaseRow(Base):
     """Who may do a worker's work; a single row, whose epoch grows with every new owner."""
 

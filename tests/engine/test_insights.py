@@ -4,6 +4,7 @@ import pytest
 
 from engine.errors import InvalidInput, NotAllowed, NotFound
 from engine.insights import InsightService
+from engine.run_files import RunFiles
 from engine.spec.run_folder import (
     HISTOGRAMS,
     SCHEMA_FILE,
@@ -25,8 +26,9 @@ HISTOGRAMS_OF_TWO = Histograms(
 
 
 @pytest.fixture
-def insights(database, backend):
-    return InsightService(database, {"local": backend})
+def insights(database, backend, tmp_path):
+    files = RunFiles(database, {"local": backend}, tmp_path, wake=lambda: None)
+    return InsightService(database, files)
 
 
 @pytest.fixture

@@ -42,16 +42,21 @@ def test_unknown_component_is_told_what_there_is():
         component_named("Pusher")
 
 
-def test_one_component(backend):
+@pytest.fixture
+def read(backend):
+    return lambda names: {name: backend.logs(UID, name) for name in names}
+
+
+def test_one_component(backend, read):
     backend.log_entries[UID, "Train"] = entries(1, 2, 3)
-    lines = component_logs(backend, UID, "trainer", limit=2)
+    lines = component_logs(read, "trainer", limit=2)
     assert [(line.component, line.message) for line in lines] == [("Train", "3"), ("Train", "2")]
 
 
-def test_all_components_are_merged_by_time(backend):
+def test_all_components_are_merged_by_time(backend, read):
     backend.log_entries[UID, "Examples"] = entries(1, 5)
     backend.log_entries[UID, "Train"] = entries(5, 9)
-    lines = component_logs(backend, UID, None, limit=3)
+    lines = component_logs(read, None, limit=3)
     assert [(line.component, line.message) for line in lines] == [
         ("Train", "9"),
         ("Train", "5"),
@@ -59,5 +64,5 @@ def test_all_components_are_merged_by_time(backend):
     ]
 
 
-def test_run_without_logs_has_none(backend):
-    assert component_logs(backend, UID, None, limit=50) == ()
+def test_run_without_logs_has_none(read):
+    assert component_logs(read, None, limit=50) == ()

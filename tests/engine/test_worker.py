@@ -254,7 +254,7 @@ class TestScheduler:
         backend.put(backend.submissions[0].uid, ended("completed"))
         scheduler.tick()
 
-        def fail(uid):
+        def fail(uid, **folders):
             raise EnvironmentNotReady("The folder cannot be removed.")
 
         backend.delete = fail

@@ -129,7 +129,7 @@ def starts(state: Path) -> list[str]:
 def main(run_folder: Path) -> None:
     """Be the run of one run folder."""
     spec = read_spec(run_folder)
-    behaviour = _behaviour(spec.model.description)
+    behaviour = behaviour_of(spec.model.description)
     with (run_folder.parent.parent / STARTS).open("a") as file:
         file.write(f"{spec.uid}\n")
     if behaviour.stubborn:
@@ -174,6 +174,14 @@ def _work(folder: Path, spec: ExperimentSpec, behaviour: Behaviour, name: Compon
 
 
 def _record_epoch(folder: Path, epoch: int, epochs: int) -> None:
+    record, progress = standin_epoch(epoch, epochs)
+    with (folder / TRAINING_LOG).open("a") as file:
+        file.write(record.model_dump_json() + "\n")
+    replace_file(folder / PROGRESS, progress.model_dump_json().encode())
+
+
+def standin_epoch(epoch: int, epochs: int) -> tuple[EpochRecord, Progress]:
+    """Return what a stand-in run writes after an epoch, counted from 0."""
     now = datetime.now(UTC)
     loss = 1 / (1 + epoch)
     record = EpochRecord(
@@ -187,8 +195,6 @@ def _record_epoch(folder: Path, epoch: int, epochs: int) -> None:
         examples_per_second=1000.0,
         ended_at=now,
     )
-    with (folder / TRAINING_LOG).open("a") as file:
-        file.write(record.model_dump_json() + "\n")
     progress = Progress(
         phase="training",
         epoch=epoch + 1,
@@ -197,7 +203,7 @@ def _record_epoch(folder: Path, epoch: int, epochs: int) -> None:
         steps=epochs,
         updated_at=now,
     )
-    replace_file(folder / PROGRESS, progress.model_dump_json().encode())
+    return record, progress
 
 
 def standin_metrics(epochs: int) -> TrainingMetrics:
@@ -244,7 +250,8 @@ def _fill(path: Path) -> None:
             file.flush()
 
 
-def _behaviour(text: str) -> Behaviour:
+def behaviour_of(text: str) -> Behaviour:
+    """Return what a model config's description says; any other text means the default."""
     try:
         return Behaviour.model_validate(json.loads(text))
     except (ValueError, ValidationError):

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from engine.api import Engine
 from engine.planning import QuickTestRequest
 from engine.spec import EarlyStopping
 from tests.sample_data import write_groceries
@@ -86,7 +87,7 @@ async def test_an_experiment_is_made_by_keyboard_alone(root):
 
 @in_loop
 async def test_tab_and_enter_go_through_every_field(root):
-    hidden = {"holdout_days", "train_days", "val_days", "test_days", "patience"}
+    hidden = {"holdout_days", "train_days", "val_days", "test_days", "patience", "upload_rows"}
     fields = [name for name in LABELS if name not in hidden]
     async with Wizard(root) as wizard:
         for name in fields:
@@ -329,11 +330,36 @@ async def test_the_mouse_chooses_too(root):
         assert wizard.screen.how.split.value == "time-holdout"
         await wizard.click("#choose-backend", line=0, cell=14)
         assert wizard.screen.how.backend.value == "local"
-        assert "Vertex AI is not available yet: choose local." in wizard.text
+        assert "There is no backend 'vertex' in this workspace." in wizard.text
         wizard.go("backend")
         await wizard.press("right")
         assert wizard.screen.how.backend.value == "local"
-        assert "Vertex AI is not available yet: choose local." in wizard.text
+        assert "There is no backend 'vertex' in this workspace." in wizard.text
+
+
+@in_loop
+async def test_the_cloud_is_chosen_with_where_its_rows_are(root, monkeypatch):
+    monkeypatch.setattr(Engine, "unavailable_backends", lambda self: {})
+    async with Wizard(root) as wizard:
+        await wizard.press("ctrl+n")
+        wizard.go("backend")
+        assert not wizard.screen.how.fields["upload_rows"].display
+        await wizard.press("right", "enter")
+        await wizard.settle()
+        assert wizard.focus == "upload_rows"
+        assert "has no BigQuery source" in wizard.note("upload_rows")
+        await wizard.press("right")
+        await wizard.settle()
+        assert "Dataflow on e2-standard-4" in wizard.text
+        assert "billed by Google" in wizard.text
+        await wizard.press("tab", "right", "right")
+        await wizard.settle()
+        assert "Dataflow on e2-standard-8" in wizard.text
+        request = wizard.screen._checked.request
+        assert (request.backend, request.upload_rows, request.hardware) == (
+            *("vertex", True),
+            "medium",
+        )
 
 
 @in_loop

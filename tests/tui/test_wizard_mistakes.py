@@ -249,7 +249,7 @@ async def test_without_definitions_it_says_how_to_get_some(root):
         ("learning_rate", {"learning_rate": 7.0}),
         ("patience", {"early_stopping": 0}),
         ("seed", {"seed": -1}),
-        ("backend", {"backend": "vertex"}),
+        ("upload_rows", {"backend": "vertex"}),
         ("feature_config", {"feature_config": "gone"}),
         ("model_config_name", {"model_config_name": "gone"}),
         ("model_config_name", {"model_config_name": "rating"}),

@@ -28,6 +28,7 @@ LABELS: Final[dict[str, str]] = {
     "seed": "Seed",
     "deterministic": "Repeatable",
     "backend": "Backend",
+    "upload_rows": "Rows",
     "hardware": "Hardware",
 }
 """Every field of the wizard, in the order of the screen."""
@@ -107,6 +108,7 @@ def check(texts: Mapping[str, str]) -> Checked:
             "tags": tags_of(texts["tags"]),
             "split": texts["split"],
             "backend": texts["backend"],
+            "upload_rows": texts["backend"] == "vertex" and texts["upload_rows"] == YES,
             "hardware": texts["hardware"] or None,
         }
     )

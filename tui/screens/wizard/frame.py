@@ -73,7 +73,7 @@ def _forecast(request: QuickTestRequest, plan: Plan | None, look: Look) -> Conte
         Content(f"{request.epochs:,} epoch{'' if request.epochs == 1 else 's'}"),
         Content(f"{batch:,} a batch" if batch else "batch from the data"),
         Content(request.backend),
-        Content("no cost"),
+        Content("no cost" if request.backend == "local" else "billed by Google"),
     ]
     warnings = len(plan.warnings) if plan else 0
     if warnings:

@@ -25,7 +25,8 @@ HINTS: Final[dict[str, str]] = {
     "patience": "↑ ↓ 1 to 1000. Epochs without a better value before training ends.",
     "deterministic": "← → choose. Equal seeds give equal results within 1e-6; slower.",
     "seed": "↑ ↓ 0 to 2,147,483,647. Of weights, shuffling and the choice of a split.",
-    "backend": "Vertex AI is not available yet.",
-    "hardware": "← → choose. For a later run on Google Cloud; kept with the experiment.",
+    "backend": "← → choose. This machine, or the project that config.toml names.",
+    "upload_rows": "← → choose. Where the rows are, or whether they are sent to the bucket.",
+    "hardware": "← → choose. Machines of Dataflow's workers on Google Cloud; not of this one.",
 }
 """By field; of a split, by its value too."""

@@ -71,8 +71,6 @@ class MeaningOfHow(LineBlock):
 def _settings(plan: Plan) -> dict[str, list[str]]:
     params = plan.params
     steps = math.ceil(plan.rows.train / params.batch_size)
-    cores = len(os.sched_getaffinity(0))
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "sample": [f"{params.sample_percent:g}% of the {params.sample_by}s"],
         "split": _split_words(params.split),
@@ -85,8 +83,16 @@ def _settings(plan: Plan) -> dict[str, list[str]]:
             f"split seed {params.split_seed}",
             *(["repeatable"] if params.deterministic else []),
         ],
-        "runs on": ["this machine", f"{cores} cores, {memory / 1e9:.0f} GB"],
+        "runs on": _machine_words(plan),
     }
+
+
+def _machine_words(plan: Plan) -> list[str]:
+    if plan.params.machine_type is not None:
+        return ["Google Cloud", f"Dataflow on {plan.params.machine_type}"]
+    cores = len(os.sched_getaffinity(0))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return ["this machine", f"{cores} cores, {memory / 1e9:.0f} GB"]
 
 
 def _stopping_words(stopping: EarlyStopping | None) -> list[str]:

@@ -60,6 +60,13 @@ class OneOf(OwnKeys, LineBlock, can_focus=True):
         self._options = options
         self.value = next(option.value for option in options if option.available)
 
+    def offer(self, options: Sequence[Option]) -> None:
+        """Replace the options; what is chosen stays where it can."""
+        self._options = options
+        if self.value not in [option.value for option in options if option.available]:
+            self.value = next(option.value for option in options if option.available)
+        self.redraw()
+
     def lines(self, width: int) -> Sequence[Content]:
         """Return the options side by side, or in columns where there is no room for all."""
         lines: list[Content] = []

@@ -226,8 +226,12 @@ class WizardScreen(Asking, ModalScreen[int | None]):
     async def _load(self) -> None:
         begun = self._definitions is not None
         try:
-            definitions, newest = await self.link.ask(
-                lambda engine: (engine.definitions(), None if begun else _newest(engine))
+            definitions, newest, unavailable = await self.link.ask(
+                lambda engine: (
+                    engine.definitions(),
+                    None if begun else _newest(engine),
+                    engine.unavailable_backends(),
+                )
             )
         except EngineError as error:
             self._trouble = error
@@ -242,6 +246,7 @@ class WizardScreen(Asking, ModalScreen[int | None]):
             features, model = first_choice(definitions, newest)
         self._definitions = definitions
         self._trouble = None
+        self.how.offer_backends(unavailable)
         self.what.show(definitions, features, model)
         for chosen, picker in zip(before, self.what.pickers, strict=True):
             if chosen and picker.choice != chosen:

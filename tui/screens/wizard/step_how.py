@@ -1,5 +1,7 @@
 """Step 2: how much data, how it is split, how it is trained, where it runs."""
 
+from collections.abc import Mapping
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
@@ -24,10 +26,8 @@ _STOPPING = (
     Option("primary", "primary"),
 )
 _DETERMINISTIC = (Option(NO, "off"), Option(YES, "on"))
-_BACKENDS = (
-    Option("local", "local"),
-    Option("vertex", "vertex (not yet)", reason="Vertex AI is not available yet: choose local."),
-)
+_LOCAL = Option("local", "local")
+_UPLOAD = (Option(NO, "in BigQuery"), Option(YES, "send those of the sample"))
 _HARDWARE = (
     Option("", "auto"),
     Option("small", "small"),
@@ -45,9 +45,13 @@ _DATA, _TRAINING, _MACHINE = (
         "seed",
         "deterministic",
     ),
-    ("backend", "hardware"),
+    ("backend", "upload_rows", "hardware"),
 )
 _DAY_FIELDS = ("holdout_days", "train_days", "val_days", "test_days")
+
+
+def _vertex(reason: str) -> Option:
+    return Option("vertex", "vertex (Google Cloud)", reason=reason)
 
 
 class StepHow(Horizontal):
@@ -67,7 +71,7 @@ class StepHow(Horizontal):
         super().__init__(id="how")
         self.look = look
         self.split = OneOf(look, "split", _SPLITS)
-        self.backend = OneOf(look, "backend", _BACKENDS)
+        self.backend = OneOf(look, "backend", (_LOCAL, _vertex("It isn't known yet: wait.")))
         self.stopping = OneOf(look, "early_stopping", _STOPPING)
         choices = (
             self.split,
@@ -75,6 +79,7 @@ class StepHow(Horizontal):
             self.stopping,
             OneOf(look, "sample_by", _SAMPLE_BY),
             OneOf(look, "deterministic", _DETERMINISTIC),
+            OneOf(look, "upload_rows", _UPLOAD),
             OneOf(look, "hardware", _HARDWARE),
         )
         self.meaning = MeaningOfHow(look)
@@ -102,11 +107,16 @@ class StepHow(Horizontal):
         self.adapt()
 
     def adapt(self) -> None:
-        """Show only the fields that the chosen split and early stopping need."""
+        """Show only the fields that the other choices need."""
         needed = DAYS_OF[self.split.value]
         for name in _DAY_FIELDS:
             self.fields[name].display = name in needed
         self.fields["patience"].display = bool(self.stopping.value)
+        self.fields["upload_rows"].display = self.backend.value == "vertex"
+
+    def offer_backends(self, unavailable: Mapping[str, str]) -> None:
+        """Offer Google Cloud, or say why it can't be chosen."""
+        self.backend.offer((_LOCAL, _vertex(unavailable.get("vertex", ""))))
 
     def propose(self, plan: Plan | None, own_batch_size: int | None) -> None:
         """Say in every empty field what it means.

@@ -1,0 +1,1 @@
+"""The backend on Google Cloud. Only the worker calls what needs Google's client libraries."""

@@ -1,0 +1,139 @@
+"""Google's clients: made here alone, when one is first needed, and shared by all threads."""
+
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import google.auth
+from google.api_core import exceptions
+from google.api_core.client_options import ClientOptions
+from google.api_core.retry import Retry, if_exception_type
+from google.auth.credentials import Credentials
+from google.auth.transport.requests import AuthorizedSession
+from google.cloud.aiplatform_v1 import PipelineServiceClient
+from google.cloud.devtools.cloudbuild_v1 import CloudBuildClient
+from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
+from google.cloud.storage import Client as StorageClient
+
+from engine.config import EndpointSettings
+from engine.spec.cloud import CloudTarget
+
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+_PASSING = (
+    exceptions.ServiceUnavailable,
+    exceptions.DeadlineExceeded,
+    exceptions.TooManyRequests,
+    exceptions.InternalServerError,
+    exceptions.BadGateway,
+    exceptions.GatewayTimeout,
+)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long is waited for Google, in seconds: for one answer, and with repetitions for it."""
+
+    call: float = 20.0
+    retries: float = 45.0
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """`timeout` and `retry` of a call that may be repeated, with jitter between."""
+        retry = Retry(
+            predicate=if_exception_type(*_PASSING),
+            initial=0.5,
+            maximum=8.0,
+            multiplier=2.0,
+            timeout=self.retries,
+        )
+        return {"timeout": self.call, "retry": retry}
+
+    @property
+    def once(self) -> dict[str, Any]:
+        """`timeout` and `retry` of a call that must not be repeated unseen."""
+        return {"timeout": self.call, "retry": None}
+
+
+class Clients:
+    """The clients for one target.
+
+    Args:
+        target: whose project and region.
+        endpoints: where the services are, if not at Google's.
+        patience: how long to wait.
+    """
+
+    def __init__(
+        self, target: CloudTarget, endpoints: EndpointSettings, patience: Patience
+    ) -> None:
+        self.target = target
+        self.patience = patience
+        self._endpoints = endpoints
+        self._lock = threading.RLock()
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        """The credentials of whoever is signed in.
+
+        Raises:
+            google.auth.exceptions.DefaultCredentialsError: nobody is.
+        """
+        with self._lock:
+            credentials, _ = google.auth.default(scopes=[_SCOPE])
+            return credentials
+
+    @cached_property
+    def pipelines(self) -> PipelineServiceClient:
+        """Vertex AI Pipelines, in the target's region."""
+        endpoint = self.target.endpoint or f"{self.target.region}-aiplatform.googleapis.com"
+        with self._lock:
+            return PipelineServiceClient(
+                credentials=self.credentials, client_options=ClientOptions(api_endpoint=endpoint)
+            )
+
+    @cached_property
+    def builds(self) -> CloudBuildClient:
+        """Cloud Build."""
+        endpoint = self._endpoints.build or None
+        with self._lock:
+            return CloudBuildClient(
+                credentials=self.credentials, client_options=ClientOptions(api_endpoint=endpoint)
+            )
+
+    @cached_property
+    def logging(self) -> LoggingServiceV2Client:
+        """Cloud Logging."""
+        endpoint = self._endpoints.logging or None
+        with self._lock:
+            return LoggingServiceV2Client(
+                credentials=self.credentials, client_options=ClientOptions(api_endpoint=endpoint)
+            )
+
+    @cached_property
+    def storage(self) -> StorageClient:
+        """Cloud Storage."""
+        options = ClientOptions(api_endpoint=self._endpoints.storage or None)
+        with self._lock:
+            return StorageClient(
+                project=self.target.project, credentials=self.credentials, client_options=options
+            )
+
+    @cached_property
+    def session(self) -> AuthorizedSession:
+        """For services that have no client library here."""
+        with self._lock:
+            return AuthorizedSession(self.credentials)
+
+    @property
+    def dataflow_url(self) -> str:
+        """Address of Dataflow's jobs in their region."""
+        host = self._endpoints.dataflow or "https://dataflow.googleapis.com"
+        target = self.target
+        return f"{host}/v1b3/projects/{target.project}/locations/{target.dataflow_region}/jobs"
+
+    @property
+    def services_url(self) -> str:
+        """Address of the project's enabled services."""
+        host = self._endpoints.services or "https://serviceusage.googleapis.com"
+        return f"{host}/v1/projects/{self.target.project}/services"

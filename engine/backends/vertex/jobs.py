@@ -1,0 +1,254 @@
+"""Pipeline jobs of Vertex AI: listed at once, asked for one by one, and what their states mean."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Protocol, cast
+
+from google.api_core import exceptions
+from google.cloud.aiplatform_v1 import (
+    ListPipelineJobsRequest,
+    PipelineJob,
+    PipelineState,
+    PipelineTaskDetail,
+)
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from engine.backends.base import Phase, RunStatus
+from engine.backends.vertex.clients import Clients
+from engine.backends.vertex.problems import told
+from engine.spec.cloud import EXPERIMENT_LABEL, WORKSPACE_LABEL
+from engine.spec.run_folder import COMPONENT_NAMES, TFX_NAMES, ComponentName, ComponentState
+
+_SERVICE = "Vertex AI"
+_LISTED = ("name", "state", "create_time", "update_time", "labels", "display_name")
+_PAGE = 500
+
+State = PipelineTaskDetail.State
+_PHASES: Mapping[PipelineState, Phase] = {
+    PipelineState.PIPELINE_STATE_UNSPECIFIED: "starting",
+    PipelineState.PIPELINE_STATE_QUEUED: "starting",
+    PipelineState.PIPELINE_STATE_PENDING: "starting",
+    PipelineState.PIPELINE_STATE_RUNNING: "running",
+    PipelineState.PIPELINE_STATE_PAUSED: "running",
+    PipelineState.PIPELINE_STATE_CANCELLING: "running",
+    PipelineState.PIPELINE_STATE_SUCCEEDED: "completed",
+    PipelineState.PIPELINE_STATE_FAILED: "failed",
+    PipelineState.PIPELINE_STATE_CANCELLED: "cancelled",
+}
+_TASK_STATUS: Mapping[State, str] = {
+    State.STATE_UNSPECIFIED: "pending",
+    State.PENDING: "pending",
+    State.NOT_TRIGGERED: "pending",
+    State.RUNNING: "running",
+    State.CANCEL_PENDING: "running",
+    State.CANCELLING: "running",
+    State.SUCCEEDED: "completed",
+    State.SKIPPED: "completed",
+    State.FAILED: "failed",
+    State.CANCELLED: "cancelled",
+}
+
+
+class ListedJob(NamedTuple):
+    """What a list tells of a job; `stamp` differs whenever the job has changed."""
+
+    name: str
+    uid: str
+    phase: Phase
+    stamp: tuple[str, str]
+
+    @property
+    def job_id(self) -> str:
+        """Its id, which is ours."""
+        return self.name.rpartition("/")[2]
+
+
+class Jobs:
+    """The pipeline jobs of a target."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._project = clients.target.project
+
+    def list(self, since: datetime) -> dict[str, ListedJob]:
+        """Return the workspace's jobs that were created since then, by their id; one call.
+
+        Raises:
+            EnvironmentNotReady: Vertex AI doesn't answer.
+        """
+        target = self._clients.target
+        label = f'labels.{WORKSPACE_LABEL}="{target.labels[WORKSPACE_LABEL]}"'
+        request = ListPipelineJobsRequest(
+            parent=target.parent,
+            filter=f'{label} AND create_time>="{since.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"',
+            page_size=_PAGE,
+            read_mask=FieldMask(paths=_LISTED),
+        )
+        with told(_SERVICE, "list the jobs", self._project):
+            pager = self._clients.pipelines.list_pipeline_jobs(
+                request, **self._clients.patience.options
+            )
+            listed = [_listed(job) for job in pager]
+        return {job.job_id: job for job in listed}
+
+    def get(self, name: str) -> PipelineJob | None:
+        """Return a job with its tasks; None when there is none of this name.
+
+        Raises:
+            EnvironmentNotReady: Vertex AI doesn't answer.
+        """
+        with told(_SERVICE, "look at a job", self._project):
+            try:
+                return self._clients.pipelines.get_pipeline_job(
+                    name=name, **self._clients.patience.options
+                )
+            except exceptions.NotFound as error:
+                if "pipelinejob" not in str(error).lower():
+                    raise
+                return None
+
+    def cancel(self, name: str) -> None:
+        """Ask a job to end; one that has ended, or is gone, is left alone.
+
+        Raises:
+            EnvironmentNotReady: Vertex AI doesn't answer.
+        """
+        with told(_SERVICE, "cancel a job", self._project):
+            try:
+                self._clients.pipelines.cancel_pipeline_job(
+                    name=name, **self._clients.patience.options
+                )
+            except (exceptions.FailedPrecondition, exceptions.NotFound):
+                return
+
+    def delete(self, name: str) -> None:
+        """Delete a job that has ended; absence is success.
+
+        Raises:
+            EnvironmentNotReady: Vertex AI doesn't answer, or the job is still going.
+        """
+        with told(_SERVICE, "delete a job", self._project):
+            try:
+                self._clients.pipelines.delete_pipeline_job(
+                    name=name, **self._clients.patience.options
+                )
+            except exceptions.NotFound:
+                return
+
+
+def status_of(job: PipelineJob) -> RunStatus:
+    """Return what a job, asked for by itself, says about its run."""
+    phase = _PHASES.get(job.state, "running")
+    components = _components(job)
+    began = any(state.status != "pending" for state in components)
+    return RunStatus(
+        phase=phase,
+        components=components if began or phase != "starting" else (),
+        step="Waiting for Vertex AI" if phase == "starting" else None,
+        started_at=_time(job, "start_time") or _time(job, "create_time"),
+        ended_at=_time(job, "end_time"),
+        job_name=job.name,
+    )
+
+
+def can_be_cancelled(job: PipelineJob) -> bool:
+    """Whether a job hasn't ended and wasn't asked to."""
+    going = _PHASES.get(job.state, "running") in ("starting", "running")
+    return going and job.state != PipelineState.PIPELINE_STATE_CANCELLING
+
+
+def tasks_of(job: PipelineJob) -> dict[ComponentName, PipelineTaskDetail]:
+    """Return the tasks of the five components; what else the service runs is left out."""
+    return {
+        TFX_NAMES[task.task_name]: task
+        for task in job.job_detail.task_details
+        if task.task_name in TFX_NAMES
+    }
+
+
+def error_message(job: PipelineJob, component: ComponentName | None) -> str:
+    """Return what the service says of a failure: of the task, else of the job."""
+    task = tasks_of(job).get(component) if component else None
+    told = (task.error.message if task else "") or job.error.message
+    return told.strip() or "Vertex AI gives no reason."
+
+
+def failed_component(job: PipelineJob) -> ComponentName | None:
+    """Return the first component that failed."""
+    tasks = tasks_of(job)
+    for name in COMPONENT_NAMES:
+        if name in tasks and tasks[name].state == State.FAILED:
+            return name
+    return None
+
+
+def job_numbers(job: PipelineJob, component: ComponentName) -> list[str]:
+    """Return the ids of the custom jobs that ran a component, the last attempt first."""
+    task = tasks_of(job).get(component)
+    if task is None:
+        return []
+    detail = task.executor_detail
+    custom, container = detail.custom_job_detail, detail.container_detail
+    names = [
+        *(custom.job, container.main_job, container.pre_caching_check_job),
+        *reversed([*custom.failed_jobs, *container.failed_main_jobs]),
+    ]
+    return list(dict.fromkeys(name.rpartition("/")[2] for name in names if name))
+
+
+def output_uri(job: PipelineJob, component: ComponentName, key: str) -> str | None:
+    """Return where an output of a component is; None while it has none."""
+    return next(iter(_outputs(tasks_of(job).get(component)).get(key, ())), None)
+
+
+def utc(time: object) -> datetime:
+    """Return a time of Google's libraries as one of the standard library's, to the microsecond."""
+    return datetime.fromtimestamp(cast(datetime, time).timestamp(), UTC)
+
+
+def _listed(job: PipelineJob) -> ListedJob:
+    return ListedJob(
+        name=job.name,
+        uid=str(dict(job.labels).get(EXPERIMENT_LABEL, "")),
+        phase=_PHASES.get(job.state, "running"),
+        stamp=(job.state.name, str(job.update_time)),
+    )
+
+
+def _components(job: PipelineJob) -> tuple[ComponentState, ...]:
+    tasks = tasks_of(job)
+    return tuple(_component(name, tasks.get(name)) for name in COMPONENT_NAMES)
+
+
+def _component(name: ComponentName, task: PipelineTaskDetail | None) -> ComponentState:
+    if task is None:
+        return ComponentState(name=name)
+    return ComponentState.model_validate(
+        {
+            "name": name,
+            "status": _TASK_STATUS.get(task.state, "running"),
+            "cached": task.state == State.SKIPPED,
+            "started_at": _time(task, "start_time"),
+            "ended_at": _time(task, "end_time"),
+            "outputs": _outputs(task),
+        }
+    )
+
+
+def _outputs(task: PipelineTaskDetail | None) -> dict[str, tuple[str, ...]]:
+    if task is None:
+        return {}
+    listed: Mapping[str, Any] = dict(task.outputs)
+    return {
+        key: tuple(artifact.uri for artifact in cast("Sequence[_Artifact]", found.artifacts))
+        for key, found in listed.items()
+    }
+
+
+class _Artifact(Protocol):
+    uri: str
+
+
+def _time(message: object, field: str) -> datetime | None:
+    value: object = getattr(message, field)
+    return utc(value) if value else None

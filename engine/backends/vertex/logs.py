@@ -1,0 +1,147 @@
+"""`PipelineLogsService`: what a component logged, from Cloud Logging.
+
+The project may list 60 times a minute, whoever asks: calls are counted here, and answers kept.
+"""
+
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from google.cloud.aiplatform_v1 import PipelineJob
+from google.cloud.logging_v2.types import ListLogEntriesRequest
+from google.cloud.logging_v2.types import LogEntry as CloudEntry
+
+from engine.backends.vertex.clients import Clients
+from engine.backends.vertex.jobs import job_numbers, utc
+from engine.backends.vertex.problems import told
+from engine.errors import EnvironmentNotReady
+from engine.spec.run_folder import ComponentName, LogEntry, Severity
+
+LISTS_A_MINUTE = 50
+"""Fewer than the quota of 60: others of the project look at logs, too."""
+KEPT_SECONDS = 10.0
+"""How long the log of a component that may go on is not asked for again."""
+_BEFORE = timedelta(minutes=5)
+_MESSAGE_LIMIT = 4096
+_SERVICE = "Cloud Logging"
+_TASK, _PIPELINE = "ml_job", "aiplatform.googleapis.com/PipelineJob"
+_EXCEPTION = re.compile(
+    r"^\s*((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Failure|Interrupt|Exit)): (.*)$", re.M
+)
+
+
+class PipelineLogsService:
+    """Reads the logs of components.
+
+    Args:
+        clients: of the target.
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, clients: Clients, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clients = clients
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._calls: deque[float] = deque()
+        self._kept: dict[tuple[str, str, int], tuple[float, list[LogEntry]]] = {}
+
+    def get_component_logs(
+        self, job: PipelineJob, component: ComponentName, *, limit: int = 50
+    ) -> list[LogEntry]:
+        """Return the newest entries of a component, newest first, of all its attempts.
+
+        Those of the tasks' own machines; where they have none, those of the pipeline job.
+
+        Raises:
+            EnvironmentNotReady: Cloud Logging doesn't answer, or its quota is used up.
+        """
+        key = (job.name, component, limit)
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is not None and self._clock() - kept[0] < KEPT_SECONDS:
+                return kept[1]
+        numbers = job_numbers(job, component)
+        found = self._list(_of_task(numbers), job, limit) if numbers else []
+        if not found:
+            found = self._list(_of_pipeline(job), job, limit)
+        with self._lock:
+            self._kept[key] = (self._clock(), found)
+        return found
+
+    def cause(self, job: PipelineJob, component: ComponentName) -> str | None:
+        """Return the exception that a component ended with, as "ValueError: …"; None if unknown."""
+        try:
+            entries = self.get_component_logs(job, component)
+        except EnvironmentNotReady:
+            return None
+        for entry in entries:
+            if found := _EXCEPTION.findall(entry.message):
+                name, text = found[-1]
+                return f"{name.rpartition('.')[2]}: {text.strip()}"
+        return None
+
+    def _list(self, resource: str, job: PipelineJob, limit: int) -> list[LogEntry]:
+        since = utc(job.create_time) - _BEFORE
+        request = ListLogEntriesRequest(
+            resource_names=[f"projects/{self._clients.target.project}"],
+            filter=f'{resource} AND timestamp>="{since:%Y-%m-%dT%H:%M:%SZ}"',
+            order_by="timestamp desc",
+            page_size=limit,
+        )
+        self._count()
+        with told(_SERVICE, "read the log", self._clients.target.project):
+            pager = self._clients.logging.list_log_entries(
+                request, **self._clients.patience.options
+            )
+            page = next(iter(pager.pages))  # iterating over entries would fetch all pages
+        return [_entry(entry) for entry in page.entries][:limit]
+
+    def _count(self) -> None:
+        with self._lock:
+            now = self._clock()
+            while self._calls and self._calls[0] <= now - 60:
+                self._calls.popleft()
+            if len(self._calls) >= LISTS_A_MINUTE:
+                seconds = 60 - (now - self._calls[0])
+                raise EnvironmentNotReady(
+                    "Cloud Logging may be asked 60 times a minute, which is used up.",
+                    hint=f"Look again in {max(seconds, 1):.0f} s.",
+                )
+            self._calls.append(now)
+
+
+def _of_task(numbers: Sequence[str]) -> str:
+    ids = " OR ".join(f'"{number}"' for number in numbers)
+    return f'resource.type="{_TASK}" AND resource.labels.job_id=({ids})'
+
+
+def _of_pipeline(job: PipelineJob) -> str:
+    job_id = job.name.rpartition("/")[2]
+    return f'resource.type="{_PIPELINE}" AND resource.labels.pipeline_job_id="{job_id}"'
+
+
+def _entry(entry: CloudEntry) -> LogEntry:
+    return LogEntry(
+        timestamp=utc(entry.timestamp),
+        severity=_severity(int(entry.severity)),
+        message=_message(entry)[:_MESSAGE_LIMIT],
+    )
+
+
+def _severity(level: int) -> Severity:
+    if level >= 500:
+        return "ERROR"
+    if level >= 400:
+        return "WARNING"
+    return "DEBUG" if level == 100 else "INFO"
+
+
+def _message(entry: CloudEntry) -> str:
+    payload: Mapping[str, Any] | None = dict(entry.json_payload) if entry.json_payload else None
+    if payload is None:
+        return str(entry.text_payload)
+    return str(payload.get("message") or payload)

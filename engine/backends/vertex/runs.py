@@ -1,0 +1,355 @@
+"""The runs of a workspace on Google Cloud: what the worker asks about them and of them."""
+
+import threading
+import time
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from google.cloud.aiplatform_v1 import PipelineJob
+
+from engine.backends.base import RunStatus
+from engine.backends.run_reading import read_progress
+from engine.backends.vertex import builds as build_states
+from engine.backends.vertex import jobs as job_states
+from engine.backends.vertex import mirror
+from engine.backends.vertex.builds import Builds
+from engine.backends.vertex.clients import Clients, Patience
+from engine.backends.vertex.dataflow import Dataflow
+from engine.backends.vertex.jobs import Jobs, ListedJob
+from engine.backends.vertex.logs import PipelineLogsService
+from engine.backends.vertex.record import Submission, Submissions, new_submission
+from engine.backends.vertex.storage import Storage
+from engine.backends.vertex.submitting import Submitter
+from engine.backends.vertex.target import target_of
+from engine.config import CloudSettings
+from engine.errors import EngineError
+from engine.spec import ExperimentSpec
+from engine.spec.cloud import CloudTarget
+from engine.spec.run_folder import ArtifactName, ComponentName, RunError
+
+_THREADS = 8
+_STALE_SECONDS = 60.0
+"""How long what is known of a running job is believed although its list entry hasn't changed."""
+_EARLIER = timedelta(hours=1)
+"""How far clocks here and there may differ."""
+
+
+class _Known:
+    """What the last look at a run has found."""
+
+    def __init__(self, stamp: tuple[str, str], job: PipelineJob, looked_at: float) -> None:
+        self.stamp = stamp
+        self.job = job
+        self.looked_at = looked_at
+
+
+class CloudRuns:
+    """See the module.
+
+    Args:
+        submissions: what is known here.
+        settings: where experiments that are submitted now run.
+        patience: how long to wait for Google.
+    """
+
+    def __init__(
+        self, submissions: Submissions, settings: CloudSettings, patience: Patience
+    ) -> None:
+        self._submissions = submissions
+        self._settings = settings
+        self._patience = patience
+        self._clients: dict[str, Clients] = {}
+        self._logs: dict[str, PipelineLogsService] = {}
+        self._known: dict[str, _Known] = {}
+        self._round: dict[str, RunStatus | EngineError] = {}
+        self._lock = threading.RLock()
+        self._submitter = Submitter(submissions, lambda submission: self.clients(submission.target))
+
+    def clients(self, target: CloudTarget) -> Clients:
+        """Return the clients for a target, made once."""
+        key = target.content_hash()
+        with self._lock:
+            if key not in self._clients:
+                self._clients[key] = Clients(target, self._settings.endpoints, self._patience)
+            return self._clients[key]
+
+    def ensure_submitted(self, spec: ExperimentSpec) -> None:
+        """Go on with a submission unless its build or its job is there.
+
+        Raises:
+            EnvironmentNotReady: it can't be gone on with now.
+        """
+        submission = self._submissions.read(spec.uid)
+        if submission is None or submission.cancel_requested or submission.failure:
+            return
+        if submission.job_seen or submission.build_id:
+            return
+        self._submitter.ensure(spec)
+
+    def begin_round(self, uids: Collection[str], watched: Collection[str]) -> None:
+        """Look at many runs: one list a target, then those that changed, in several threads."""
+        self._round = {}
+        targets: dict[str, list[tuple[str, Submission]]] = {}
+        for uid in uids:
+            submission = self._submissions.read(uid)
+            if submission is not None:
+                targets.setdefault(submission.target.content_hash(), []).append((uid, submission))
+        for found in targets.values():
+            self._look_at_target(found, frozenset(watched))
+
+    def _look_at_target(self, found: list[tuple[str, Submission]], watched: frozenset[str]) -> None:
+        clients = self.clients(found[0][1].target)
+        since = min(submission.submitted_at for _, submission in found) - _EARLIER
+        try:
+            listed = Jobs(clients).list(since)
+        except EngineError as error:
+            self._round.update(dict.fromkeys((uid for uid, _ in found), error))
+            return
+        with ThreadPoolExecutor(_THREADS) as pool:
+            looks = {
+                uid: pool.submit(
+                    self._look_listed,
+                    uid,
+                    submission,
+                    listed.get(submission.job_id),
+                    uid in watched,
+                )
+                for uid, submission in found
+            }
+        for uid, look in looks.items():
+            try:
+                self._round[uid] = look.result()
+            except EngineError as error:
+                self._round[uid] = error
+
+    def _look_listed(
+        self, uid: str, submission: Submission, listed: ListedJob | None, watched: bool
+    ) -> RunStatus:
+        if listed is None:
+            return self._look(uid, submission)
+        known = self._known.get(uid)
+        fresh = known is not None and time.monotonic() - known.looked_at < _STALE_SECONDS
+        if known is None or known.stamp != listed.stamp or watched or not fresh:
+            return self._look(uid, submission, listed.stamp)
+        return self._status_of(uid, submission, known.job, live=False)
+
+    def status(self, uid: str) -> RunStatus:
+        """Return what the round has found, once; else look.
+
+        Raises:
+            EnvironmentNotReady: Google doesn't answer.
+        """
+        found = self._round.pop(uid, None)
+        if isinstance(found, EngineError):
+            raise found
+        if found is not None:
+            return found
+        submission = self._submissions.read(uid) or self._adopted(uid)
+        return RunStatus(phase="absent") if submission is None else self._look(uid, submission)
+
+    def _adopted(self, uid: str) -> Submission | None:
+        """Claim a run whose job is there but of which nothing is known here any more."""
+        if self._settings.missing:
+            return None
+        target = target_of(self._settings)
+        submission = new_submission(uid, target, self._settings.compile, datetime.now(UTC))
+        job = Jobs(self.clients(target)).get(submission.job_name)
+        if job is None:
+            return None
+        created = job_states.utc(job.create_time)
+        submission = submission.replace(submitted_at=created, job_seen=True)
+        self._submissions.claim(uid, submission, None)
+        return self._submissions.read(uid)
+
+    def _look(
+        self, uid: str, submission: Submission, stamp: tuple[str, str] | None = None
+    ) -> RunStatus:
+        status = self._seen(uid, submission, stamp)
+        if submission.cancel_requested and status.phase in ("starting", "running"):
+            self.cancel(uid)  # its build or job may have been made just after the first request
+        return status
+
+    def _seen(self, uid: str, submission: Submission, stamp: tuple[str, str] | None) -> RunStatus:
+        job = Jobs(self.clients(submission.target)).get(submission.job_name)
+        if job is None:
+            self._known.pop(uid, None)
+            return self._before_job(uid, submission)
+        self._known[uid] = _Known(stamp or ("", ""), job, time.monotonic())
+        if not submission.job_seen:
+            submission = self._submissions.change(uid, job_seen=True) or submission
+        return self._status_of(uid, submission, job, live=True)
+
+    def _status_of(
+        self, uid: str, submission: Submission, job: PipelineJob, *, live: bool
+    ) -> RunStatus:
+        status = job_states.status_of(job).replace(build_id=submission.build_id)
+        storage = Storage(self.clients(submission.target))
+        if status.phase == "running":
+            return self._running(uid, status, storage, live=live)
+        if status.phase in ("completed", "failed", "cancelled"):
+            self._sweep(uid, submission)
+            mirror.fetch(storage, self._submissions, uid, mirror.FINAL)
+        if status.phase == "failed":
+            return status.replace(error=self._error(submission, job))
+        return status
+
+    def _running(self, uid: str, status: RunStatus, storage: Storage, *, live: bool) -> RunStatus:
+        trains = any(c.name == "Train" and c.status == "running" for c in status.components)
+        if not trains:
+            return status
+        if live:
+            mirror.fetch(storage, self._submissions, uid, mirror.LIVE)
+        return status.replace(progress=read_progress(self._submissions.folder(uid)))
+
+    def _sweep(self, uid: str, submission: Submission) -> None:
+        """Cancel the Dataflow jobs that a component had just started when its end was asked for."""
+        if submission.cancel_requested and not submission.swept:
+            Dataflow(self.clients(submission.target)).cancel_of(submission.job_id)
+            self._submissions.change(uid, swept=True)
+
+    def _error(self, submission: Submission, job: PipelineJob) -> RunError:
+        component = job_states.failed_component(job)
+        cause = self._logs_of(submission).cause(job, component) if component else None
+        return RunError(
+            component=component,
+            message=cause or job_states.error_message(job, component),
+            hint="The component's log has more.",
+        )
+
+    def _before_job(self, uid: str, submission: Submission) -> RunStatus:
+        """Return where a run is whose pipeline job isn't there."""
+        step = self._submitter.step(uid)
+        if step is not None:
+            return RunStatus(phase="starting", step=step)
+        if submission.failure is not None:
+            return RunStatus(phase="failed", error=submission.failure)
+        if submission.job_seen:
+            return RunStatus(phase="vanished", build_id=submission.build_id)
+        if submission.compile == "cloud-build":
+            return self._of_build(uid, submission)
+        if submission.cancel_requested:
+            return RunStatus(phase="cancelled")
+        return self._claimed(uid)
+
+    def _of_build(self, uid: str, submission: Submission) -> RunStatus:
+        found = Builds(self.clients(submission.target)).find(submission.build_tag)
+        if not found:
+            if submission.cancel_requested:
+                return RunStatus(phase="cancelled")
+            return self._claimed(uid)
+        build = found[0]
+        if build.id != submission.build_id:
+            self._submissions.change(uid, build_id=build.id)
+        at = RunStatus(phase="starting", build_id=build.id)
+        if any(b.status in build_states.QUEUED for b in found):
+            return at.replace(step="Build queued")
+        if any(b.status in build_states.ACTIVE for b in found):
+            return at.replace(step="Compiling")
+        if submission.cancel_requested or build.status == build_states.Status.CANCELLED:
+            return at.replace(phase="cancelled")
+        if build.status == build_states.Status.SUCCESS:
+            # The build may have ended between the two looks.
+            job = Jobs(self.clients(submission.target)).get(submission.job_name)
+            return (
+                at.replace(phase="vanished") if job is None else self._seen(uid, submission, None)
+            )
+        error = RunError(
+            message=build_states.reason(build),
+            hint=f"The build's log has more: {build.log_url}",
+        )
+        return at.replace(phase="failed", error=error)
+
+    def _claimed(self, uid: str) -> RunStatus:
+        return RunStatus(phase="absent" if self._submitter.has_failed(uid) else "starting")
+
+    def cancel(self, uid: str) -> None:
+        """Ask for the end of whatever there is of a run.
+
+        Raises:
+            EnvironmentNotReady: Google doesn't answer; the request stands.
+        """
+        submission = self._submissions.change(uid, cancel_requested=True)
+        if submission is None:
+            return
+        self._submitter.stop(uid)
+        clients = self.clients(submission.target)
+        job = Jobs(clients).get(submission.job_name)
+        if job is not None:
+            if job_states.can_be_cancelled(job):
+                Jobs(clients).cancel(submission.job_name)
+                Dataflow(clients).cancel_of(submission.job_id)
+            return
+        if submission.compile == "cloud-build":
+            builds = Builds(clients)
+            for build in builds.find(submission.build_tag):
+                if build.status in build_states.ACTIVE:
+                    builds.cancel(build)
+
+    def delete(self, uid: str, *, shared: Collection[str], unused: Collection[str]) -> None:
+        """Remove a run from Google Cloud; see `Backend.delete`.
+
+        Raises:
+            EnvironmentNotReady: Google doesn't answer; it may be repeated.
+        """
+        submission = self._submissions.read(uid)
+        if submission is None:
+            return
+        target = submission.target
+        clients = self.clients(target)
+        storage = Storage(clients)
+        storage.delete_prefix(f"{target.run_uri(uid)}/")
+        for project in storage.folders(f"{target.pipeline_root}/"):
+            storage.delete_prefix(f"{project}{submission.job_id}/", keep=tuple(shared))
+        for folder in unused:
+            if folder.startswith(f"{target.pipeline_root}/"):
+                storage.delete_prefix(folder)
+        Jobs(clients).delete(submission.job_name)
+        self._known.pop(uid, None)
+
+    def fetch_logs(self, uid: str, component: ComponentName) -> None:
+        """Bring the log of a component to the run folder.
+
+        Raises:
+            EnvironmentNotReady: Cloud Logging doesn't answer.
+        """
+        submission = self._submissions.read(uid)
+        job = self._job(uid, submission)
+        if submission is not None and job is not None:
+            entries = self._logs_of(submission).get_component_logs(job, component)
+            mirror.write_logs(self._submissions.folder(uid), component, entries)
+
+    def fetch_artifact(self, uid: str, name: ArtifactName) -> None:
+        """Bring a large file to the run folder, where there is one.
+
+        Raises:
+            EnvironmentNotReady: Google doesn't answer.
+        """
+        submission = self._submissions.read(uid)
+        job = self._job(uid, submission)
+        if submission is None or job is None:
+            return
+        of = partial(job_states.output_uri, job)
+        found = {"statistics": of("Stats", "statistics"), "schema": of("Schema", "schema")}
+        outputs = {key: uri for key, uri in found.items() if uri}
+        uri = mirror.artifact_uri(submission, uid, name, outputs)
+        if uri is not None:
+            storage = Storage(self.clients(submission.target))
+            mirror.fetch_artifact(storage, self._submissions.folder(uid), name, uri)
+
+    def _job(self, uid: str, submission: Submission | None) -> PipelineJob | None:
+        """Return the job of a run: what is known of it if it has ended, else as it is now."""
+        if submission is None:
+            return None
+        known = self._known.get(uid)
+        if known is not None and job_states.status_of(known.job).phase in ("completed", "failed"):
+            return known.job
+        return Jobs(self.clients(submission.target)).get(submission.job_name)
+
+    def _logs_of(self, submission: Submission) -> PipelineLogsService:
+        key = submission.target.project
+        with self._lock:
+            if key not in self._logs:
+                self._logs[key] = PipelineLogsService(self.clients(submission.target))
+            return self._logs[key]
