@@ -150,10 +150,11 @@ def _ranks_products(metrics: TrainingMetrics) -> bool:
 def _learned_nothing(metrics: TrainingMetrics) -> list[str]:
     """Towers that can't tell anything apart: then the score is the prior alone."""
     chance = metrics.chance_loss
-    if chance is None or metrics.loss.train[-1] < (1 - _LEARNED) * chance:
+    loss = metrics.loss.train[-1 if metrics.best_epoch is None else metrics.best_epoch]
+    if chance is None or loss < (1 - _LEARNED) * chance:
         return []
     return [
-        f"The towers learned nothing: the loss stayed at {metrics.loss.train[-1]:.3f}, that of"
+        f"The towers learned nothing: the loss stayed at {loss:.3f}, that of"
         f" guessing ({chance:.3f}). Try a higher learning rate, another optimizer or more epochs."
     ]
 
@@ -161,7 +162,8 @@ def _learned_nothing(metrics: TrainingMetrics) -> list[str]:
 def _overfits(metrics: TrainingMetrics) -> list[str]:
     """Validation that was best well before the end, while the training loss went on falling."""
     curve = [value for value in metrics.loss.val if value is not None]
-    if len(curve) < _CURVE or len(curve) < len(metrics.loss.val) or metrics.stopped_early:
+    kept_best = metrics.stopped_early or metrics.best_epoch is not None
+    if len(curve) < _CURVE or len(curve) < len(metrics.loss.val) or kept_best:
         return []
     best = curve.index(min(curve))
     if (
@@ -180,7 +182,7 @@ def _stopped_early(metrics: TrainingMetrics) -> list[str]:
         return []
     return [
         f"Training stopped early, at epoch {len(metrics.epochs)} of {metrics.params['epochs']}: the"
-        " result is that of the best epoch."
+        f" result is that of {_best(metrics.best_epoch)}."
     ]
 
 
@@ -192,6 +194,10 @@ def _index_misses(metrics: TrainingMetrics) -> list[str]:
         f"The exported index finds {index.recall:.0%} of the products that brute force finds, so it"
         " answers worse than the figures here: raise leaves_to_search, or take brute_force."
     ]
+
+
+def _best(epoch: int | None) -> str:
+    return "the best epoch" if epoch is None else f"epoch {epoch + 1}, the best"
 
 
 def _without_target(metrics: TrainingMetrics) -> list[str]:

@@ -47,6 +47,7 @@ class EpochRecorder(tf.keras.callbacks.Callback):
 
     Attributes:
         records: one an epoch.
+        best_epoch: whose weights were kept, where that isn't always the last.
         weight_norms: L1 and L2 norms of each tower's weights, one an epoch.
     """
 
@@ -59,6 +60,7 @@ class EpochRecorder(tf.keras.callbacks.Callback):
         steps_per_epoch: int,
         epochs: int,
         gradients: Gradients | None = None,
+        advice: str = "",
     ) -> None:
         """Record a training.
 
@@ -69,13 +71,16 @@ class EpochRecorder(tf.keras.callbacks.Callback):
             steps_per_epoch: batches an epoch.
             epochs: how many there will be, unless it ends early.
             gradients: called at the end of each epoch; None records no gradient's distribution.
+            advice: what to try where a loss is no number.
         """
         super().__init__()
         self.records: list[EpochRecord] = []
+        self.best_epoch: int | None = None
         self.weight_norms: dict[TowerName, list[tuple[float, float]]] = {
             name: [] for name in towers
         }
         self._gradients = gradients
+        self._advice = advice
         self._moments: dict[TowerName, GradientMoments] = {
             name: GradientMoments() for name in towers
         }
@@ -148,6 +153,11 @@ class EpochRecorder(tf.keras.callbacks.Callback):
             total=tuple(record.total_loss for record in self.records),
         )
 
+    @property
+    def final_loss(self) -> float:
+        """The train loss of the epoch whose weights were kept."""
+        return self.records[-1 if self.best_epoch is None else self.best_epoch].train_loss
+
     def gradient(self) -> GradientNorms:
         """Return the gradient norms so far."""
         return GradientNorms(
@@ -183,7 +193,7 @@ class EpochRecorder(tf.keras.callbacks.Callback):
         if not math.isfinite(value):
             raise RunFailure(
                 f"The {what} was not a finite number in epoch {self._epoch + 1}.",
-                hint="Try a lower learning rate.",
+                hint=self._advice,
             )
 
     def _record_weights(self, epoch: int) -> None:

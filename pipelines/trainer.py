@@ -24,8 +24,10 @@ from pipelines.evaluation import (
     evaluate_ratings,
     evaluate_retrieval,
     joined,
+    recall_alone,
 )
 from pipelines.index_measurement import measured_index, spread
+from pipelines.memory import check_memory
 from pipelines.models.index import Recommender, build_index
 from pipelines.models.rating import labels_of
 from pipelines.models.serving import Candidates as Served
@@ -67,14 +69,12 @@ def run_fn(fn_args: FnArgs) -> None:
     labels = labels_of(train.label, rating.loss, spec.features.target) if rating else None
     # Keras's types make every model a plain Model.
     model = cast(TwoTowerModel, TwoTowerModel(spec, vocabulary_sizes, labels))
+    check_memory(model, spec.model, spec.params, vocabulary_sizes)
 
     def recall() -> float:
         served = served_candidates(model, spec, train, candidates)
         scores = scorer(model, spec, served, splits["eval"])
-        measured = evaluate_retrieval(
-            scores, train=train, test=splits["eval"], candidates=candidates, seed=spec.params.seed
-        )
-        return measured.interval.value
+        return recall_alone(scores, splits["eval"].product, candidates)
 
     recorder = fit(model, spec, train, splits["eval"], candidates, folder, recall=recall)
     trained = len(recorder.records)
@@ -212,7 +212,8 @@ def _metrics(
         stopped_early=len(recorder.records) < spec.params.epochs,
         popularity_prior=spec.model.retrieves and spec.model.retrieval.popularity_prior,
         chance_loss=chance_loss(spec, rows.train),
-        final_metrics={"loss": loss.train[-1], **evaluation.metrics},
+        best_epoch=recorder.best_epoch,
+        final_metrics={"loss": recorder.final_loss, **evaluation.metrics},
         params={
             "epochs": spec.params.epochs,
             "batch_size": spec.params.batch_size,

@@ -58,8 +58,10 @@ def fit(
         steps_per_epoch=steps,
         epochs=params.epochs,
         gradients=lambda: model.gradients(sample),
+        advice=_what_to_try(spec),
     )
     callbacks: list[tf.keras.callbacks.Callback] = [recorder]
+    stopping = None
     if params.early_stopping is not None:
         by_recall = spec.model.primary_metric == "recall_at_100"
         on_recall = params.early_stopping.monitor == "primary" and by_recall
@@ -81,7 +83,21 @@ def fit(
         callbacks=callbacks,
         verbose=0,
     )
+    if stopping is not None:
+        recorder.best_epoch = stopping.best_epoch
     return recorder
+
+
+def _what_to_try(spec: ExperimentSpec) -> str:
+    """Return what helps where the loss is no number."""
+    steps = [f"a lower learning rate than {spec.params.learning_rate:g}"]
+    if spec.model.retrieves and not spec.model.retrieval.normalize:
+        steps.append("normalize = true")
+    target = spec.features.target
+    rated = spec.model.rating is not None and spec.model.rating.loss == "mse"
+    if rated and target is not None and not target.normalize:
+        steps.append("normalize or log1p for the target, or the loss huber")
+    return f"Try {'; '.join(steps)}. If it happens in epoch 1, look for extreme numeric values."
 
 
 class _KeepBest(tf.keras.callbacks.EarlyStopping):

@@ -349,6 +349,8 @@ class TrainingMetrics(Frozen):
     epoch_metrics: dict[str, tuple[float, ...]] = {}
     """What was measured after each epoch besides the losses, as val_rmse."""
     stopped_early: bool = False
+    best_epoch: int | None = None
+    """The epoch whose weights were kept, counted from 0; None without early stopping."""
     popularity_prior: bool = False
     """Whether the scores start from popularity's."""
     chance_loss: float | None = None

@@ -7,7 +7,7 @@ of a multitask model's two.
 from pipelines.evaluation.candidates import Candidates, Interactions, candidates_of
 from pipelines.evaluation.ratings import evaluate_ratings
 from pipelines.evaluation.result import Evaluation, Shares, joined
-from pipelines.evaluation.retrieval import evaluate_retrieval
+from pipelines.evaluation.retrieval import evaluate_retrieval, recall_alone
 from pipelines.metrics import UNKNOWN
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "evaluate_ratings",
     "evaluate_retrieval",
     "joined",
+    "recall_alone",
 ]

@@ -95,6 +95,22 @@ def evaluate_retrieval(
     )
 
 
+def recall_alone(
+    scores: Callable[[slice], Floats], products: NDArray[np.object_], candidates: Candidates
+) -> float:
+    """Return the primary metric of rows and nothing else: what early stopping asks every epoch.
+
+    Args:
+        scores: as of `evaluate_retrieval`, of these rows.
+        products: of the rows `[rows]`.
+        candidates: of train.
+    """
+    truth = candidates.index_of(products)
+    nobody = np.zeros(len(truth), np.bool_)
+    ranks = metrics.rank_candidates(scores, truth, len(candidates.ids), nobody).ranks
+    return float(np.mean(metrics.hits(ranks, PRIMARY_K)))
+
+
 def _last_rows(test: Interactions, buyers: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which row is its buyer's last one; of equal times the later row."""
     order = np.argsort(test.timestamp, kind="stable")

@@ -143,8 +143,9 @@ def test_a_validation_loss_that_rises_while_training_goes_on_is_told():
     assert told[1].startswith("It overfits: the validation loss was lowest after epoch 2 (9.000)")
     flat = curves.replace(val=(9.5, 9.0, 9.0, 9.05, 9.08))
     assert len(verdicts(metrics.replace(loss=flat), completed=True)) == 1
-    told = verdicts(metrics.replace(loss=curves, stopped_early=True), completed=True)
-    assert not any(sentence.startswith("It overfits") for sentence in told)
+    for kept in ({"stopped_early": True}, {"best_epoch": 1}):
+        told = verdicts(metrics.replace(loss=curves, **kept), completed=True)
+        assert not any(sentence.startswith("It overfits") for sentence in told)
 
 
 def test_early_stopping_is_told_with_its_epoch():
@@ -153,6 +154,8 @@ def test_early_stopping_is_told_with_its_epoch():
     assert verdicts(stopped, completed=True)[1] == (
         "Training stopped early, at epoch 3 of 20: the result is that of the best epoch."
     )
+    told = verdicts(stopped.replace(best_epoch=0), completed=True)[1]
+    assert told.endswith("the result is that of epoch 1, the best.")
     assert columns(stopped)["epochs_trained"] == 3
 
 

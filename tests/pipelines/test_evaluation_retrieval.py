@@ -6,7 +6,7 @@ import pytest
 
 from engine.spec.uncertainty import clustered_interval
 from pipelines.errors import RunFailure
-from pipelines.evaluation import candidates_of, evaluate_retrieval
+from pipelines.evaluation import candidates_of, evaluate_retrieval, recall_alone
 from tests.pipelines.interactions import interactions
 
 TRAIN = interactions([("a", "x"), ("a", "x"), ("b", "x"), ("b", "y"), ("c", "z")])
@@ -112,3 +112,14 @@ def test_scores_that_are_no_numbers_are_refused():
 def test_evaluation_needs_no_tensorflow():
     code = "import sys, pipelines.evaluation; assert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_recall_alone_is_that_of_the_whole_evaluation():
+    rng = np.random.default_rng(0)
+    pairs = [(f"b{b}", f"p{p}") for b, p in rng.integers(0, 300, (900, 2))]
+    train, test = interactions(pairs[:600]), interactions(pairs[600:])
+    candidates = candidates_of(train)
+    scores = rng.integers(0, 40, (300, len(candidates.ids))).astype(np.float32)
+    alone = recall_alone(lambda rows: scores[rows], test.product, candidates)
+    assert alone == evaluated(scores, train, test).interval.value
+    assert 0 < alone < 1

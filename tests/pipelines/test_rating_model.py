@@ -146,6 +146,10 @@ def test_early_stopping_ends_and_keeps_the_best(tmp_path):
     assert losses.index(min(losses)) == len(losses) - 1 - 2
     kept = model.evaluate(batches(validation, candidates_of(train)), verbose=0, return_dict=True)
     assert kept["loss"] == pytest.approx(min(losses), rel=1e-4)
+    best = recorder.best_epoch
+    assert best == losses.index(min(losses))
+    assert recorder.final_loss == recorder.records[best].train_loss
+    assert recorder.final_loss != recorder.records[-1].train_loss
 
 
 def batches(examples, candidates):
@@ -165,6 +169,7 @@ def test_early_stopping_watches_the_primary_metric(tmp_path):
     )
     assert len(recorder.records) == 4
     assert recorder.epoch_metrics()["val_recall_at_100"] == (0.1, 0.4, 0.3, 0.2)
+    assert recorder.final_loss == recorder.records[1].train_loss
 
 
 def test_without_retrieval_weight_early_stopping_watches_the_ratings(tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import pipelines.tf_environment  # noqa: F401
+from engine.spec import Dense, RetrievalSettings, Tower
 from engine.spec.run_folder import PROGRESS, TRAINING_LOG, EpochRecord, Progress
 from tests.pipelines.small_examples import VOCABULARIES, small_examples, small_spec
 
@@ -86,8 +87,29 @@ def test_a_loss_that_is_no_number_ends_the_run_at_once(tmp_path):
     model = TwoTowerModel(spec, VOCABULARIES)
     with pytest.raises(RunFailure, match="not a finite number in epoch 1") as failure:
         fit(model, spec, train, train, candidates_of(train), RunFolder(str(tmp_path)))
-    assert "learning rate" in failure.value.hint
+    assert failure.value.hint == (
+        "Try a lower learning rate than 0.01. If it happens in epoch 1, look for extreme numeric"
+        " values."
+    )
     assert not (tmp_path / TRAINING_LOG).exists()
+
+
+def test_a_loss_that_explodes_names_its_epoch_and_trains_no_further(tmp_path):
+    """Outputs without normalization and a learning rate of 1 square up within a few steps."""
+    spec = small_spec(
+        tower=Tower(layers=(Dense(units=64, activation="linear"),) * 3),
+        retrieval=RetrievalSettings(normalize=False, temperature=0.01),
+        model={"optimizer": "sgd"}, epochs=50, learning_rate=1,
+    )  # fmt: skip
+    train = small_examples(200)
+    model = TwoTowerModel(spec, VOCABULARIES)
+    with pytest.raises(RunFailure, match=r"The .* was not a finite number in epoch \d+") as failure:
+        fit(model, spec, train, train, candidates_of(train), RunFolder(str(tmp_path)))
+    assert "normalize = true" in failure.value.hint
+    log = tmp_path / TRAINING_LOG
+    epochs = len(log.read_text().splitlines()) if log.exists() else 0
+    assert f"in epoch {epochs + 1}." in failure.value.message
+    assert epochs < 49
 
 
 def test_candidates_have_the_features_of_their_latest_row():
