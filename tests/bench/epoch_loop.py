@@ -125,13 +125,14 @@ def _ours(folder: Path, *, same: bool) -> dict[str, Any]:
     from pipelines.scoring import scorer, served_candidates
     from pipelines.training import fit
 
+    model_config = "retrieval-standard" if same else "retrieval-sum"
     with Engine(Workspace(folder), start_worker=False) as engine:
-        spec = engine.plan(request("basic")).spec("0" * 16, 1)
+        spec = engine.plan(request("basic", model_config)).spec("0" * 16, 1)
     spec = spec.replace(params=spec.params.replace(epochs=EPOCHS))
     if same:
         retrieval = spec.model.retrieval.replace(softmax_group=None, popularity_prior=False)
         spec = spec.replace(
-            model=spec.model.replace(combine="mlp", row_wise=False, retrieval=retrieval),
+            model=spec.model.replace(row_wise=False, retrieval=retrieval),
             params=spec.params.replace(batch_size=BATCH_SIZE, learning_rate=0.003),
         )
     splits, vocabularies = _data(folder)
