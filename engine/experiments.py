@@ -276,6 +276,8 @@ class ExperimentService:
             if self.extract_results(seen.number):
                 with self._database.read() as session:
                     seen = experiments.track(session, seen.number)
+            elif outcome.status == "completed":
+                outcome = outcomes.without_results(run)
         error = outcome.error
         self._update(
             seen,

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from engine.backends.base import RunStatus
-from engine.spec.run_folder import ComponentName, ComponentState, RunError
+from engine.spec.run_folder import TRAINING_METRICS, ComponentName, ComponentState, RunError
 from engine.store.models import ComponentRow
 
 _CACHE_DEPTH = 3
@@ -37,6 +37,16 @@ def of(run: RunStatus, number: int) -> Outcome:
     if error.component is None:
         error = error.replace(component=_at_work(run))
     return Outcome("failed", _stopped(run, "failed"), error)
+
+
+def without_results(run: RunStatus) -> Outcome:
+    """Return the outcome of a run that ended well, but whose metrics nobody can read."""
+    error = RunError(
+        component="Train",
+        message=f"The run ended, but its {TRAINING_METRICS} is missing or damaged.",
+        hint="Was something removed from its folder? Run it again.",
+    )
+    return Outcome("failed", run.components, error)
 
 
 def cancelled(run: RunStatus) -> Outcome:

@@ -73,7 +73,8 @@ class ScriptedBackend:
         self.runs.pop(uid, None)
 
     def metrics(self, uid):
-        return self.results.get(uid)
+        completed = self.status(uid).phase == "completed"
+        return self.results.get(uid, metrics_of() if completed else None)
 
     def epochs(self, uid):
         return self.trained.get(uid, [])

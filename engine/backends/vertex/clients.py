@@ -32,17 +32,24 @@ _PASSING = (
 
 @dataclass(frozen=True)
 class Patience:
-    """How long is waited for Google, in seconds: for one answer, and with repetitions for it."""
+    """How long is waited for Google, in seconds.
+
+    Attributes:
+        call: for one answer.
+        retries: for an answer, with all repetitions.
+        pause: before the first repetition; twice as long before each further one.
+    """
 
     call: float = 20.0
     retries: float = 45.0
+    pause: float = 0.5
 
     @property
     def options(self) -> dict[str, Any]:
         """`timeout` and `retry` of a call that may be repeated, with jitter between."""
         retry = Retry(
             predicate=if_exception_type(*_PASSING),
-            initial=0.5,
+            initial=self.pause,
             maximum=8.0,
             multiplier=2.0,
             timeout=self.retries,

@@ -70,13 +70,16 @@ class Storage:
                 generation, size = int(blob.generation or 0), int(blob.size or 0)
                 if generation == known or size > limit:
                     return generation if generation == known else None
-                content = blob.download_as_bytes(end=limit, raw_download=True, **self._options)
+                content = self._content(blob, limit) if size else b""  # nothing has no range
             except exceptions.NotFound as error:
                 if "bucket" in str(error).lower() and "object" not in str(error).lower():
                     raise
                 return None
         replace_file(path, content)
         return generation
+
+    def _content(self, blob: Blob, limit: int) -> bytes:
+        return blob.download_as_bytes(end=limit, raw_download=True, **self._options)
 
     def delete_prefix(self, prefix: str, *, keep: tuple[str, ...] = ()) -> int:
         """Delete what is below a prefix that ends in `/`; return how many objects there were.
@@ -129,7 +132,7 @@ class Storage:
         patience = self._clients.patience
         return {
             "timeout": patience.call,
-            "retry": DEFAULT_RETRY.with_timeout(patience.retries),
+            "retry": DEFAULT_RETRY.with_timeout(patience.retries).with_delay(patience.pause),
         }
 
 

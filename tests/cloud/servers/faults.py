@@ -1,5 +1,6 @@
 """Faults that tests inject between a client and a server, whatever the protocol."""
 
+import random
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -12,12 +13,20 @@ while the client waits; `refuse`: a status instead of an answer."""
 
 @dataclass
 class Fault:
-    """What happens to the next calls of a method; `status` is the name of a gRPC code."""
+    """What happens to the next calls of a method.
+
+    Attributes:
+        kind: what it is.
+        status: name of a gRPC code.
+        times: to how many calls; None stands for all until it is removed.
+        share: of the calls, by chance.
+        message: that comes with the status.
+    """
 
     kind: Kind
     status: str = "UNAVAILABLE"
     times: int | None = None
-    """None: until it is removed."""
+    share: float = 1.0
     message: str = "injected by the test"
 
 
@@ -27,6 +36,7 @@ class Faults:
     def __init__(self) -> None:
         self._planned: dict[str, Fault] = {}
         self._lock = threading.Lock()
+        self._chance = random.Random(0)
         self.calls: Counter[str] = Counter()
         self.released = threading.Event()
         """Ends what hangs."""
@@ -49,6 +59,8 @@ class Faults:
             self.calls[method] += 1
             key = method if method in self._planned else "*"
             fault = self._planned.get(key)
+            if fault is not None and self._chance.random() >= fault.share:
+                return None
             if fault is not None and fault.times is not None:
                 fault.times -= 1
                 if fault.times <= 0:
