@@ -7,10 +7,13 @@ export UV_PYTHON_DOWNLOADS := never
 READY := .venv/.ready
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: demo test test-fast test-full check bench pictures lock clean
+.PHONY: demo demo-cloud test test-fast test-full check bench pictures lock clean
 
 demo: $(READY)  ## set up and run a real quick test on real data
 	.venv/bin/towerlab demo
+
+demo-cloud: $(READY)  ## the path through Google Cloud, played by this machine
+	.venv/bin/python -W ignore -m tests.cloud.demo
 
 test: $(READY)  ## the suite that proves the product (real pipelines; about 15 minutes on 2 cores)
 	$(PYTEST) -m "not slow and not pipeline and not processes" -n 2

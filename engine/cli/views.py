@@ -209,6 +209,11 @@ def _facts(seen: ExperimentDetail, *, to: Console) -> Iterable[tuple[str, Text |
     yield "components", _components(seen, to=to)
     parent = f" · rerun of #{seen.parent}" if seen.parent else ""
     yield "created", f"{clock(seen.created_at)} · {seen.backend}{parent}"
+    if seen.cloud.build_id:
+        yield "build", seen.cloud.build_id
+    if seen.cloud.pipeline_job_name:
+        job = seen.cloud.pipeline_job_name.rpartition("/")[2]
+        yield "job", f"{job} · Dataflow on {seen.params.machine_type}"
     if seen.artifacts_uri:
         yield "artifacts", seen.artifacts_uri
 

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-_HOUR = datetime.timedelta(hours=1)
+_HOUR, _MONTH = datetime.timedelta(hours=1), datetime.timedelta(days=30)
 
 
 class Identity(NamedTuple):
@@ -37,7 +37,7 @@ def make_identity(hosts: Sequence[str] = ()) -> Identity:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _HOUR)
-        .not_valid_after(now + _HOUR)
+        .not_valid_after(now + _MONTH)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())

@@ -58,6 +58,7 @@ def test_a_run_goes_from_rows_to_result(shop: Command, cloud: Cloud):
     assert build.substitutions["_MACHINE_TYPE"] == "e2-standard-8"
     rows = cloud.bucket.uris(f"{seen['artifacts_uri']}/rows/")
     assert [uri.split("/")[-2] for uri in rows] == ["eval", "test", "train"]
+    assert f"{job_id(seen['uid'], 1)} · Dataflow on e2-standard-8" in shop("show", "1").out
     history = shop("history", "1", "--json").json
     assert history["epochs"] == [0, 1, 2]
 

@@ -3,8 +3,8 @@
     python -m tests.cloud.vertex_machine JOB.json RESULT.json [--swap TASK=CLASS] [--only TASK]
 
 The commands run unmodified but for the Beam runner, which becomes the one in memory. The outputs of
-every task go to RESULT.json. Importing TFX takes 20 s a process, so the tasks are forked from one
-that has imported it.
+every task go to RESULT.json; a line of `Event` on stdout tells when a task starts and ends.
+Importing TFX takes 20 s a process, so the tasks are forked from one that has imported it.
 """
 
 import argparse
@@ -15,12 +15,14 @@ import runpy
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pipelines.tf_environment  # noqa: F401
 
 # isort: split
 import tensorflow as tf
+
+from tests.cloud.vertex_events import Event
 
 _DATAFLOW = "--runner=DataflowRunner"
 _IN_MEMORY = "--runner=apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
@@ -71,6 +73,7 @@ class VertexMachine:
         executor = self._spec["deploymentSpec"]["executors"][component["executorLabel"]]
         container = executor["container"]
         given = self._executor_input(name, task, component)
+        _tell(name, "starts")
         driver = container.get("lifecycle", {}).get("preCacheCheck")
         if driver:
             said = self._execute(f"{name}.driver", driver, given)
@@ -80,6 +83,7 @@ class VertexMachine:
         self.outputs[name] = {
             key: found["artifacts"][0] for key, found in given["outputs"]["artifacts"].items()
         }
+        _tell(name, "ends", {key: found["uri"] for key, found in self.outputs[name].items()})
 
     def _executor_input(self, name: str, task: Json, component: Json) -> Json:
         """Return what the service fills in for `{{$}}`."""
@@ -122,7 +126,6 @@ class VertexMachine:
             args[args.index("--executor_class_path") + 1] = self._swapped[label]
         assert command[1] == "-m", command
         assert command[2] in _MODULES, command
-        print(f"{label} starts", flush=True)
         _fork(command[2], args, label)
         with tf.io.gfile.GFile(given["outputs"]["outputFile"]) as file:
             said: Json = json.loads(file.read())
@@ -137,6 +140,12 @@ class VertexMachine:
         filled = word.replace("{{$.pipeline_job_name}}", self._job_id)
         assert not _PLACEHOLDER.search(filled), f"unknown placeholder in {word}"
         return filled
+
+
+def _tell(
+    task: str, what: Literal["starts", "ends"], outputs: dict[str, str] | None = None
+) -> None:
+    print(Event(task, what, outputs or {}).line(), flush=True)
 
 
 def _as_value(value: object) -> Json:

@@ -248,6 +248,29 @@ async def test_new_lines_appear_by_themselves_while_the_run_goes_on(run, opened)
 
 
 @in_loop
+async def test_the_log_is_that_of_the_component_that_the_selection_went_on_to(run, opened):
+    run.logs("Examples", "reads")
+    async with opened() as tab:
+        await tab.show(run.is_at(at_component(0)))
+        assert "reads" in tab.text
+        run.logs("Train", "learns")
+        await tab.show(run.trains(1))
+        assert [line[-6:] for line in log_of(tab)] == ["learns"]
+
+
+@in_loop
+async def test_the_log_is_read_when_its_component_begins(run, opened):
+    pending = training(1, EPOCHS, step=0, steps=EPOCHS)
+    async with opened() as tab:
+        await tab.show(run.is_at(at_component(0)))
+        await tab.press("right")
+        assert "It has not begun." in tab.text
+        run.logs("Stats", "counts")
+        await tab.show(run.is_at(pending))
+        assert "counts" in tab.text
+
+
+@in_loop
 async def test_the_cursor_stays_on_its_line_when_new_ones_come(run, opened):
     run.logs("Train", *"abcdef")
     async with opened() as tab:

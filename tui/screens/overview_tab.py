@@ -1,6 +1,7 @@
 """The Overview tab: what an experiment ran with, what came out, and what that is worth."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -55,7 +56,11 @@ class Facts(LineBlock):
         top = [*_error(seen, width, self.look), *_verdicts(seen, width, self.look)]
         column = width if width < _TWO_COLUMNS else width // 2
         left = [*_result(seen, self.look), *_run(seen, column)]
-        right = [*_model(seen, self.look), *_definitions(seen, self.look)]
+        right = [
+            *_model(seen, self.look),
+            *_definitions(seen, self.look),
+            *_cloud(seen, width if column == width else width - column - 2),
+        ]
         if column == width:
             return [*top, *left, *right]
         return [*top, *_beside(left, right, column)]
@@ -219,6 +224,16 @@ def _run(seen: "ExperimentDetail", width: int) -> list[Content]:
     if seen.artifacts_uri:
         rows += _long_row("files", safe_line(seen.artifacts_uri, limit=300), MUTED, width)
     return _section("Run", rows)
+
+
+def _cloud(seen: "ExperimentDetail", width: int) -> list[Content]:
+    told = {
+        "Dataflow on": seen.params.machine_type if seen.backend == "vertex" else None,
+        "build": seen.cloud.build_id,
+        "pipeline job": (seen.cloud.pipeline_job_name or "").rpartition("/")[2],
+    }
+    rows = (_long_row(k, safe_line(v, limit=300), "", width) for k, v in told.items() if v)
+    return _section("Google Cloud", chain.from_iterable(rows))
 
 
 def _model(seen: "ExperimentDetail", look: Look) -> list[Content]:

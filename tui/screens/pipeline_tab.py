@@ -99,13 +99,14 @@ class PipelineTab(Asking, Widget):
     def show(self, seen: ExperimentDetail) -> None:
         """Show a snapshot; while something runs, times and log follow by themselves."""
         before, self._seen = self._seen, seen
+        shown = self._component
         if not self._chosen:
-            self._component = _automatic(seen, self._component)
+            self._component = _automatic(seen, shown)
         self._draw()
         self._run_timer()
-        if before is None:
+        if before is None or self._component != shown:
             self._read_anew()
-        elif seen.ended and not before.ended:
+        elif _status(seen, shown) != _status(before, shown) or seen.ended != before.ended:
             self._read()
 
     @property
@@ -277,9 +278,7 @@ class PipelineTab(Asking, Widget):
     def _silence(self, component: str) -> str:
         """Return why there are no lines."""
         seen = self._seen
-        status = (
-            next((c.status for c in seen.components if c.name == component), "") if seen else ""
-        )
+        status = _status(seen, component) if seen else ""
         if status == "pending":
             return f"{component} did not begin." if seen and seen.ended else "It has not begun."
         return "No lines yet." if status == "running" else "It logged nothing."
@@ -299,6 +298,10 @@ class PipelineTab(Asking, Widget):
         self._table.search("")
         self._tell_count()
         self._table.focus()
+
+
+def _status(seen: ExperimentDetail, component: str) -> str:
+    return next((c.status for c in seen.components if c.name == component), "")
 
 
 def _automatic(seen: ExperimentDetail, before: str) -> str:

@@ -16,7 +16,7 @@ from google.cloud.logging_v2.types import ListLogEntriesRequest
 from google.cloud.logging_v2.types import LogEntry as CloudEntry
 
 from engine.backends.vertex.clients import Clients
-from engine.backends.vertex.jobs import job_numbers, utc
+from engine.backends.vertex.jobs import job_numbers, tasks_of, utc
 from engine.backends.vertex.problems import told
 from engine.errors import EnvironmentNotReady
 from engine.spec.run_folder import ComponentName, LogEntry, Severity
@@ -24,7 +24,7 @@ from engine.spec.run_folder import ComponentName, LogEntry, Severity
 LISTS_A_MINUTE = 50
 """Fewer than the quota of 60: others of the project look at logs, too."""
 KEPT_SECONDS = 10.0
-"""How long the log of a component that may go on is not asked for again."""
+"""How long the log of a component is not asked for again while its state stays the same."""
 _BEFORE = timedelta(minutes=5)
 _MESSAGE_LIMIT = 4096
 _SERVICE = "Cloud Logging"
@@ -47,7 +47,7 @@ class PipelineLogsService:
         self._clock = clock
         self._lock = threading.Lock()
         self._calls: deque[float] = deque()
-        self._kept: dict[tuple[str, str, int], tuple[float, list[LogEntry]]] = {}
+        self._kept: dict[tuple[str, str, int, str], tuple[float, list[LogEntry]]] = {}
 
     def get_component_logs(
         self, job: PipelineJob, component: ComponentName, *, limit: int = 50
@@ -59,7 +59,7 @@ class PipelineLogsService:
         Raises:
             EnvironmentNotReady: Cloud Logging doesn't answer, or its quota is used up.
         """
-        key = (job.name, component, limit)
+        key = (job.name, component, limit, _state(job, component))
         with self._lock:
             kept = self._kept.get(key)
             if kept is not None and self._clock() - kept[0] < KEPT_SECONDS:
@@ -112,6 +112,11 @@ class PipelineLogsService:
                     hint=f"Look again in {max(seconds, 1):.0f} s.",
                 )
             self._calls.append(now)
+
+
+def _state(job: PipelineJob, component: ComponentName) -> str:
+    task = tasks_of(job).get(component)
+    return task.state.name if task is not None else ""
 
 
 def _of_task(numbers: Sequence[str]) -> str:
