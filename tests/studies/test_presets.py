@@ -52,11 +52,23 @@ def test_small_groups_make_the_softmax_as_wide_everywhere(plans):
         assert plans[kind].model.retrieval.softmax_group == 256
 
 
-def test_ratings_are_told_by_biases_and_a_penalised_product(plans):
+def test_ratings_are_learnt_without_their_unit(plans):
     for kind in ("ranking", "multitask"):
-        rating = plans[kind].model.rating
-        assert rating is not None
-        assert rating.layers is None
-        assert rating.dot_product
-        assert rating.biases
-        assert rating.embedding_l2 > 0
+        target = plans[kind].features.target
+        assert target is not None
+        assert target.normalize
+
+
+def test_a_ranking_model_adds_a_penalised_product_to_the_biases(plans):
+    rating = plans["ranking"].model.rating
+    assert rating.layers is None
+    assert rating.biases
+    assert rating.embedding_l2 > 0
+
+
+def test_a_multitask_model_weights_the_dimensions_of_what_it_retrieves_by(plans):
+    model = plans["multitask"].model
+    assert model.retrieval.normalize
+    assert model.rating.layers == ()
+    assert not model.rating.dot_product
+    assert model.ranking_weight > model.retrieval_weight
