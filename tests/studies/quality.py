@@ -214,10 +214,9 @@ def _line(runs: list[dict], metric: str, label: str) -> str:
     ]  # fmt: skip
     cells = ["–" if one is None else one if isinstance(one, str) else f"{one:.3f}" for one in shown]
     seconds = statistics.median(run["seconds"] for run in runs)
-    peak = max(run["peak_gigabytes"] for run in runs)
-    return (
-        f"| {label} | {len(runs)} | {metric} | {' | '.join(cells)} | {seconds:.0f} | {peak:.1f} |"
-    )
+    peaks = [run["peak_gigabytes"] for run in runs if "peak_gigabytes" in run]
+    cells += [f"{seconds:.0f}", f"{max(peaks):.1f}" if peaks else "–"]
+    return f"| {label} | {len(runs)} | {metric} | {' | '.join(cells)} |"
 
 
 def results_of(file: Path = RESULTS) -> list[dict]:
