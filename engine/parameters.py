@@ -10,7 +10,7 @@ from engine.errors import InvalidInput
 from engine.query.examples import Selection
 from engine.query.measuring import DataFacts, Measurement, SplitFacts, day_of
 from engine.query.rows import DatasetRows
-from engine.spec import SPLITS, EarlyStopping, ModelConfig, Split, TrainingParams
+from engine.spec import SPLITS, EarlyStopping, ModelConfig, ModelType, Split, TrainingParams
 from engine.states import Hardware
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ LARGE_ROWS = 200_000
 """From this many rows on, an unset sample is 10%."""
 LEAST_ROWS = 20
 """Fewer rows than this cannot be trained on and split."""
-_STEPS_AN_EPOCH = 100
+_STEPS_AN_EPOCH: dict[ModelType, int] = {"retrieval": 100, "ranking": 500, "multitask": 100}
+"""At least; a softmax over the batch wants a wide one, ratings get better by more steps."""
 _SMALLEST_BATCH, _LARGEST_BATCH = 32, 4096
 _SEEDS = 1_000
 _HASHES_FOR_SEEDS = 20_000_000
@@ -240,7 +241,7 @@ def training_params(
         InvalidInput: the batch size that was asked for is larger than the data.
     """
     train = chosen.facts.rows["train"]
-    computed = batch_size_for(train)
+    computed = batch_size_for(train, model.type)
     batch_size = request.batch_size or model.batch_size or computed
     warnings: list[str] = []
     if batch_size > train:
@@ -287,10 +288,11 @@ def _machine_type(request: "QuickTestRequest", chosen: Chosen) -> str | None:
     return MACHINE_TYPES[request.hardware or recommended_hardware(chosen.facts.total)]
 
 
-def batch_size_for(train_rows: int) -> int:
-    """Return the largest power of two that gives 100 steps an epoch, from 32 to 4096.
+def batch_size_for(train_rows: int, model_type: ModelType) -> int:
+    """Return the largest power of two that gives enough steps an epoch, from 32 to 4096.
 
     Never more than the rows there are.
     """
-    wanted = min(max(train_rows // _STEPS_AN_EPOCH, _SMALLEST_BATCH), _LARGEST_BATCH)
+    steps = _STEPS_AN_EPOCH[model_type]
+    wanted = min(max(train_rows // steps, _SMALLEST_BATCH), _LARGEST_BATCH)
     return 1 << (min(wanted, train_rows).bit_length() - 1)

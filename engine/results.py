@@ -150,7 +150,8 @@ def _ranks_products(metrics: TrainingMetrics) -> bool:
 def _learned_nothing(metrics: TrainingMetrics) -> list[str]:
     """Towers that can't tell anything apart: then the score is the prior alone."""
     chance = metrics.chance_loss
-    loss = metrics.loss.train[-1 if metrics.best_epoch is None else metrics.best_epoch]
+    curve = metrics.epoch_metrics.get("retrieval_loss", metrics.loss.train)
+    loss = curve[-1 if metrics.best_epoch is None else metrics.best_epoch]
     if chance is None or loss < (1 - _LEARNED) * chance:
         return []
     return [

@@ -58,8 +58,13 @@ def check_memory(
         f"Training would need {_gigabytes(needed)} of memory for {weights:,} weights of embedding "
         f"tables, and {_gigabytes(free)} is free. The largest vocabulary is that of "
         f'"{column}" with {size:,} values.',
-        hint="Use a smaller sample, filter rare values out, or give the feature a smaller dim.",
+        hint=f"Use a smaller sample, filter rare values out, or give the {_narrower(config)}.",
     )
+
+
+def _narrower(config: ModelConfig) -> str:
+    summed = config.combine == "sum"
+    return "model a smaller output_dim" if summed else "feature a smaller dim"
 
 
 def _bytes_a_weight(config: ModelConfig, params: TrainingParams) -> int:

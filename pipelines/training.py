@@ -127,9 +127,9 @@ class _KeepBest(tf.keras.callbacks.EarlyStopping):
 
 
 def chance_loss(spec: ExperimentSpec, rows: int) -> float | None:
-    """Return the loss of a retrieval model that can't tell anything apart, given train's rows."""
-    settings = spec.model.retrieval
-    if spec.model.type != "retrieval":
+    """Return the retrieval loss of towers that can't tell anything apart, given train's rows."""
+    settings, weight = spec.model.retrieval, spec.model.retrieval_weight
+    if not spec.model.retrieves or (spec.model.type == "multitask" and weight == 0):
         return None
     width = min(spec.params.batch_size, rows, settings.softmax_group or rows)
     if settings.hard_negatives is not None:

@@ -24,7 +24,7 @@ from engine.definitions.presets import PRESET_NAMES
 from engine.scaffold import roles as roles_
 from engine.scaffold.inspection import Inspection, SourceColumn, SourceTable, numbered, slug
 from engine.scaffold.roles import words
-from engine.spec import ROW_KEY, ModelType, RetrievalSettings, default_dim
+from engine.spec import ROW_KEY, ModelType, RetrievalSettings, Target, default_dim
 
 Side = Literal["buyer", "product"]
 
@@ -35,7 +35,9 @@ _REPEATED = 0.1
 _REPEATING = RetrievalSettings(temperature=0.15, softmax_group=256)
 _UNREPEATED = RetrievalSettings(temperature=0.3, softmax_group=256)
 """A higher temperature keeps the products that a buyer has had from taking all the first ranks."""
-_DOT_PRODUCT = RatingDefinition(preset="none", embedding_l2=0.1)
+_DOT_PRODUCT = RatingDefinition(preset="none", embedding_l2=0.05)
+_WEIGHTED_PRODUCT = RatingDefinition(layers=(), dot_product=False)
+"""What is best for recall has one length; weights of each dimension make ratings of it as well."""
 _MOST_VALUES = 5_000
 _MOST_NULLS = 0.9
 
@@ -98,7 +100,9 @@ def draft(
         product=tuple(features["product"]),
     )
     target = layout.alias(roles.target)
-    rated = [basic.model_copy(update={"name": "rated", "target": target})] if target else []
+    # Learning rates, weights and penalties suit any unit when the target has none.
+    learnt = Target(column=target, normalize=True) if target else None
+    rated = [basic.model_copy(update={"name": "rated", "target": learnt})] if learnt else []
     dataset = _dataset(name, layout, sources)
     return Draft(dataset, (basic, *rated), tuple(_model_configs(inspection, layout)), left_out)
 
@@ -277,7 +281,7 @@ def _model_configs(inspection: Inspection, layout: _Layout) -> Iterator[ModelCon
         type="ranking",
         combine="sum",
         output_dim=32,
-        learning_rate=0.005,
+        learning_rate=0.003,
         rating=_DOT_PRODUCT,
     )
     yield from _presets("ranking")
@@ -288,7 +292,8 @@ def _model_configs(inspection: Inspection, layout: _Layout) -> Iterator[ModelCon
         output_dim=64,
         learning_rate=0.005,
         retrieval=retrieval,
-        rating=_DOT_PRODUCT,
+        rating=_WEIGHTED_PRODUCT,
+        ranking_weight=3.0,
     )
     yield from _presets("multitask")
 

@@ -354,7 +354,7 @@ class TrainingMetrics(Frozen):
     popularity_prior: bool = False
     """Whether the scores start from popularity's."""
     chance_loss: float | None = None
-    """Loss of a retrieval model that can't tell anything apart: the log of the softmax's width."""
+    """Retrieval loss of towers that can't tell anything apart: the log of the softmax's width."""
     final_metrics: dict[str, float]
     params: dict[str, float | int | str | None]
     baseline: Baseline

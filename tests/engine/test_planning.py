@@ -100,7 +100,14 @@ def test_dims_do_not_depend_on_the_sample(tmp_path: Path):
      (409_600, 4096), (10_000_000, 4096)],
 )  # fmt: skip
 def test_the_batch_gives_a_hundred_steps_where_it_can(train: int, batch: int):
-    assert batch_size_for(train) == batch
+    assert batch_size_for(train, "retrieval") == batch_size_for(train, "multitask") == batch
+
+
+@pytest.mark.parametrize(
+    ("train", "batch"), [(1, 1), (10_000, 32), (80_000, 128), (1_180_000, 2048), (9_000_000, 4096)]
+)
+def test_ratings_are_learnt_in_five_hundred_steps_where_they_can(train: int, batch: int):
+    assert batch_size_for(train, "ranking") == batch
 
 
 def test_a_model_configs_batch_that_is_too_large_falls_back_with_a_warning(ratings: Workspace):

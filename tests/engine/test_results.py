@@ -114,6 +114,14 @@ def test_towers_that_learned_nothing_are_told_first():
     assert len(verdicts(stuck.replace(chance_loss=8.1), completed=True)) == 1
 
 
+def test_the_retrieval_of_a_multitask_model_is_held_against_chance_by_its_own_loss():
+    both = metrics_of().replace(model_type="multitask", chance_loss=8.0)
+    stuck = both.replace(epoch_metrics={"retrieval_loss": (8.0,) * len(both.epochs)})
+    assert verdicts(stuck, completed=True)[0].startswith("The towers learned nothing")
+    learnt = both.replace(epoch_metrics={"retrieval_loss": (8.0,) * (len(both.epochs) - 1) + (4,)})
+    assert "learned nothing" not in " ".join(verdicts(learnt, completed=True))
+
+
 def test_a_model_that_adds_nothing_to_popularity_is_told():
     (sentence,) = verdicts(metrics_of(low=-0.01, high=0.02), completed=True)
     assert sentence.endswith(

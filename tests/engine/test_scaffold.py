@@ -46,7 +46,7 @@ def test_a_file_of_ratings_becomes_a_workspace(tmp_path: Path, rows: int) -> Non
     features = definitions(tmp_path, "features")
     assert set(features) == {"basic", "rated"}
     assert "target" not in features["basic"]
-    assert features["rated"]["target"] == "rating"
+    assert features["rated"]["target"] == {"column": "rating", "normalize": True}
     assert set(definitions(tmp_path, "models")) == {
         f"{model_type}-{preset}"
         for model_type in ("retrieval", "ranking", "multitask")

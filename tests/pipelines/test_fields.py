@@ -3,32 +3,17 @@
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 import pipelines.tf_environment  # noqa: F401
 from engine.previews import tower_features
-from engine.spec import TRANSFORMS, Cross, CrossPart, Feature, FeatureConfig
+from engine.spec import Cross, Feature, FeatureConfig
+from tests.pipelines.any_features import ITEM, SIZES, USER, feature_configs, history
 
 pytestmark = pytest.mark.pipeline
 tf = pytest.importorskip("tensorflow")
 
 from pipelines.data import stack_tensors  # noqa: E402
 from pipelines.models.fields import Fields, SharedTables  # noqa: E402
-
-SIZES = {"user": 3, "item": 4, "word": 5, "empty": 0}
-USER = Feature(column="user", data_type="text", transforms=("embed",), dim=4, primary=True)
-ITEM = Feature(column="item", data_type="text", transforms=("embed",), dim=2, primary=True)
-
-
-def history(column: str = "bought", length: int = 3) -> Feature:
-    return Feature(
-        column=column,
-        data_type="history",
-        transforms=("average",),
-        dim=2,
-        max_length=length,
-        vocabulary="item",
-    )
 
 
 def both_towers(*buyer: Feature | Cross) -> tuple[Fields, Fields]:
@@ -80,56 +65,6 @@ def test_two_histories_read_their_own_columns():
     _, bought, seen = query(stack_tensors(tensors, features, tf.constant(1)))
     table = candidate.get_weights()[0]
     np.testing.assert_allclose([bought[0], seen[0]], [table[2], table[4]])
-
-
-@st.composite
-def features_of(draw: st.DrawFn, column: str) -> Feature:
-    """Return a feature of any data type with any of its transforms."""
-    kind = draw(st.sampled_from(sorted(TRANSFORMS)))
-    if kind == "history":
-        return history(column, draw(st.integers(1, 5)))
-    if kind == "text":
-        column = draw(st.sampled_from(["word", "empty"]))
-    chosen = draw(st.sets(st.sampled_from(TRANSFORMS[kind]), min_size=1))
-    embeds = {"embed", "bucketize"} & chosen
-    return Feature(
-        column=column,
-        data_type=kind,
-        transforms=tuple(t for t in TRANSFORMS[kind] if t in chosen),
-        dim=draw(st.integers(1, 7)) if embeds else None,
-        buckets=draw(st.integers(2, 9)) if "bucketize" in chosen else None,
-    )
-
-
-@st.composite
-def crosses(draw: st.DrawFn) -> Cross:
-    parts = [
-        CrossPart(column="user", data_type="text"),
-        CrossPart(column="age", data_type="numeric", buckets=draw(st.integers(2, 9))),
-        CrossPart(column="at", data_type="temporal", buckets=3),
-    ]
-    return Cross(
-        parts=tuple(parts[: draw(st.integers(2, 3))]),
-        buckets=draw(st.integers(2, 99)),
-        dim=draw(st.integers(1, 7)),
-    )
-
-
-@st.composite
-def feature_configs(draw: st.DrawFn) -> FeatureConfig:
-    def rest(prefix: str) -> list[Feature]:
-        count = draw(st.integers(0, 4))
-        found = [draw(features_of(f"{prefix}{i}")) for i in range(count)]
-        return list({feature.column: feature for feature in found}.values())
-
-    return FeatureConfig(
-        name="f",
-        dataset="d",
-        buyer=(USER, *rest("b")),
-        product=(*rest("p"), ITEM),
-        buyer_crosses=tuple(draw(st.lists(crosses(), max_size=2))),
-        product_crosses=tuple(draw(st.lists(crosses(), max_size=1))),
-    )
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])

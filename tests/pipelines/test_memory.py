@@ -29,7 +29,10 @@ def test_a_vocabulary_that_does_not_fit_is_refused_with_the_figures():
     assert "would need 4,080.0 GB of memory for 80,000,0" in refused.value.message
     assert "and 10.0 GB is free" in refused.value.message
     assert refused.value.message.endswith('that of "buyer" with 20,000,000,000 values.')
-    assert "smaller dim" in refused.value.hint
+    assert "the feature a smaller dim" in refused.value.hint
+    with pytest.raises(RunFailure) as refused:
+        check(HUGE, free_bytes=1, model={"combine": "sum"})
+    assert "the model a smaller output_dim" in refused.value.hint
 
 
 def test_nothing_is_made_of_a_vocabulary_that_is_refused():

@@ -193,6 +193,26 @@ def test_the_loss_of_chance_is_the_log_of_the_softmax_width(settings, width):
     assert chance_loss(spec, 100) == pytest.approx(math.log(width))
 
 
+@pytest.mark.parametrize(("kind", "weight"), [("ranking", 1.0), ("multitask", 0.0)])
+def test_no_chance_is_known_of_what_does_not_retrieve(kind, weight):
+    model = {"type": kind, "rating": {}, "retrieval_weight": weight}
+    assert chance_loss(small_spec(model=model), 100) is None
+
+
+def test_a_multitask_model_that_learns_nothing_shows_it_in_its_retrieval_loss(tmp_path):
+    settings = {"type": "multitask", "rating": {}, "retrieval": {"normalize": False}}
+    spec = small_spec(model=settings, learning_rate=1e-7)
+    train = small_examples(64)._replace(label=np.linspace(1, 5, 64).astype(np.float32))
+    model = TwoTowerModel(spec, VOCABULARIES, labels_of(train.label, "mse"))
+    model.raw_ratings(train.query, train.candidate)
+    for weights in model.query_tower.trainable_variables:
+        weights.assign(tf.zeros_like(weights))
+    recorder = fit(model, spec, train, train, candidates_of(train), RunFolder(str(tmp_path)))
+    losses = recorder.epoch_metrics()["retrieval_loss"]
+    assert chance_loss(spec, 64) == pytest.approx(math.log(16))
+    np.testing.assert_allclose(losses, math.log(16), rtol=1e-4)
+
+
 def test_own_history_adds_the_log_of_the_counts():
     buyers = np.array([1, 1, 1, 3], np.int32)
     history = own_history(buyers, np.array([2, 2, 0, 1]), ids=5, weight=10)

