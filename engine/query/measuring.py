@@ -13,6 +13,7 @@ from engine.definitions.names import quoted
 from engine.errors import InvalidInput
 from engine.query.connection import fetch_one, run
 from engine.query.examples import Selection
+from engine.query.gathering import GatheredRows, create_table, is_set
 from engine.query.rows import Condition, DatasetRows, join_keys
 from engine.spec import SPLITS, SplitName
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TABLE = "measured"
 _LACK = "lack a buyer or a product and are"
 
 
@@ -128,13 +128,12 @@ class JoinGrowth:
 
 
 class Measurement:
-    """The filtered rows in a table of DuckDB, and questions to it.
+    """The filtered rows, gathered in DuckDB, and questions to them.
 
     Args:
         connection: from `open_duckdb`; holds the table until it is closed.
         rows: what to measure.
         aliases: columns whose values are counted.
-        others: columns that are kept for other questions.
         target: column, one of these, of which `rows_with_target` can be asked.
 
     Raises:
@@ -146,94 +145,53 @@ class Measurement:
         connection: "DuckDBPyConnection",
         rows: DatasetRows,
         aliases: Sequence[str],
-        others: Sequence[str] = (),
         *,
         target: str | None = None,
     ) -> None:
-        self._connection, self._rows = connection, rows
-        self._buyer, self._product = _column(rows.buyer), _column(rows.product)
-        self._time = None if rows.timestamp is None else _column(rows.timestamp)
-        self._key, self._target = rows.key(), target
+        self._connection, self._rows, self._target = connection, rows, target
         ids = [rows.buyer, rows.product, *([rows.timestamp] if rows.timestamp else [])]
-        kept = tuple(dict.fromkeys((*ids, *aliases, *others)))
+        kept = tuple(dict.fromkeys((*ids, *rows.row_key, *aliases)))
         self._samples: dict[tuple[float, str, int], str] = {}
-        _create(connection, _TABLE, rows.formed(kept))
-        self.facts = self._measure(aliases)
-
-    def _measure(self, aliases: Sequence[str]) -> DataFacts:
-        table = self.known_rows().subquery("known")
-        (everything,) = fetch_one(self._connection, exp.select(_count()).from_(_TABLE))
-        time = self._time
-        times = [exp.Min(this=time), exp.Max(this=time), exp.Count(this=time)] if time else []
-        row = fetch_one(
-            self._connection,
-            exp.select(
-                _count(),
-                _count(self._buyer, distinct=True),
-                _count(self._product, distinct=True),
-                *(_count(self._counted(alias), distinct=True) for alias in aliases),
-                *(_count(self._counted(alias)) for alias in aliases),
-                *times,
-            ).from_(table),
-        )
-        rows, buyers, products = row[:3]
-        counts = row[3:]
-        distinct = dict(zip(aliases, counts, strict=False))
-        for alias in filter(self._is_list, aliases):
-            values = exp.select(exp.alias_(exp.Explode(this=_column(alias)), "value"))
-            (distinct[alias],) = fetch_one(
-                self._connection,
-                exp.select(_count(exp.column("value"), distinct=True)).from_(
-                    values.from_(table.copy()).subquery("values")
-                ),
-            )
-        oldest, newest, timed = row[len(row) - 3 :] if time else (None, None, rows)
-        if rows == 0:
+        self._gathered = GatheredRows(connection, rows, kept)
+        everything, known = self._gathered.count()
+        if known == 0:
             raise self._emptiness(everything)
+        self.counts = {
+            alias: self._gathered.counts(alias) for alias in dict.fromkeys((*ids, *aliases))
+        }
+        self.facts = self._facts(everything, known, aliases)
+
+    def _facts(self, everything: int, known: int, aliases: Sequence[str]) -> DataFacts:
+        rows, counts = self._rows, self.counts
+        times = None if rows.timestamp is None else counts[rows.timestamp]
         return DataFacts(
-            rows=rows,
-            without_ids=everything - rows,
-            without_time=rows - timed,
-            buyers=buyers,
-            products=products,
-            oldest=oldest,
-            newest=newest,
-            distinct=distinct,
-            values=dict(zip(aliases, counts[len(aliases) :], strict=False)),
+            rows=known,
+            without_ids=everything - known,
+            without_time=known - times.rows if times else 0,
+            buyers=counts[rows.buyer].distinct,
+            products=counts[rows.product].distinct,
+            oldest=times.least if times else None,
+            newest=times.greatest if times else None,
+            distinct={alias: counts[alias].distinct for alias in aliases},
+            values={alias: counts[alias].rows for alias in aliases},
         )
-
-    def _is_list(self, alias: str) -> bool:
-        column = self._rows.columns[alias]
-        return column.form == "ids" and column.history is None
-
-    def _counted(self, alias: str) -> Expr:
-        """Return what is counted of a column; an empty list is no value."""
-        if not self._is_list(alias):
-            return _column(alias)
-        filled = exp.Anonymous(this="LEN", expressions=[_column(alias)])
-        return exp.Case().when(filled > 0, exp.convert(1))
 
     def target_range(self, alias: str) -> TargetRange:
         """Return what the numbers of a target column are, over the rows with ids."""
-        value = _column(alias)
-        aggregates = [exp.Min(this=value), exp.Max(this=value), _count(value), _count()]
-        low, high, known, rows = fetch_one(
-            self._connection, self.known_rows().select(*aggregates, append=False)
+        found = self.counts[alias]
+        return TargetRange(
+            found.least, found.greatest, self.facts.rows - found.rows, self.facts.rows
         )
-        return TargetRange(low, high, rows - known, rows)
-
-    def known_rows(self) -> exp.Select:
-        """Return a SELECT over the measured rows that have a buyer and a product."""
-        return exp.select("*").from_(_TABLE).where(_is_set(self._buyer), _is_set(self._product))
 
     def has_keys(self, least: int) -> bool:
         """Return whether there are at least so many distinct row keys."""
-        found = exp.select(self._key).distinct().from_(_TABLE).limit(least)
+        rows = self._gathered.formed(self._rows.row_key).subquery("rows")
+        found = exp.select(self._rows.key()).distinct().from_(rows).limit(least)
         return len(run(self._connection, found)) == least
 
     def split(self, selection: Selection) -> SplitFacts:
         """Count what a selection gives."""
-        time = None if self._time is None else _column("time")
+        time = None if self._rows.timestamp is None else _column("time")
         members = {name: selection.within(name, _column("hash"), time) for name in SPLITS}
         train_product = exp.Case().when(members["train"].copy(), _column("product"))
         buyers = (
@@ -263,7 +221,7 @@ class Measurement:
 
     def cold_product_rows(self, selection: Selection) -> int:
         """Count the test rows whose product is not in train."""
-        time = None if self._time is None else _column("time")
+        time = None if self._rows.timestamp is None else _column("time")
         within = {name: selection.within(name, _column("hash"), time) for name in ("train", "test")}
         products = (
             exp.select(
@@ -281,9 +239,9 @@ class Measurement:
 
     def rows_with_target(self, selection: Selection) -> dict[SplitName, int]:
         """Count the rows of each split that have a number in the target."""
-        time = None if self._time is None else _column("time")
+        time = None if self._rows.timestamp is None else _column("time")
         within = (selection.within(name, _column("hash"), time) for name in SPLITS)
-        counts = [exp.CountIf(this=exp.and_(rows, _is_set(_column("target")))) for rows in within]
+        counts = [exp.CountIf(this=exp.and_(rows, is_set(_column("target")))) for rows in within]
         found = fetch_one(self._connection, exp.select(*counts).from_(self._sampled(selection)))
         return dict(zip(SPLITS, found, strict=True))
 
@@ -292,24 +250,40 @@ class Measurement:
         sample = (selection.sample_percent, selection.sample_by, selection.seed)
         if sample not in self._samples:
             table = f"sampled_{len(self._samples)}"
-            _create(self._connection, table, self._sample(selection))
+            create_table(self._connection, table, self._sample(selection))
             self._samples[sample] = table
         return exp.to_table(self._samples[sample])
 
     def _sample(self, selection: Selection) -> exp.Select:
-        in_sample = selection.sampled(self._buyer, self._key)
-        if selection.sample_by == "buyer" and selection.sample_percent < 100:
-            # Hashing each buyer once is cheaper than hashing the buyer of each row.
-            buyers = exp.select(self._buyer).distinct().from_(_TABLE).where(in_sample)
-            in_sample = exp.In(this=self._buyer, query=buyers.subquery())
-        named = {"buyer": self._buyer, "product": self._product, "time": self._time}
-        named["hash"] = selection.hashed(self._key)
-        named["target"] = _column(self._target) if self._target else None
-        return (
-            exp.select(*(exp.alias_(v, name, quoted=True) for name, v in named.items() if v))
-            .from_(_TABLE)
-            .where(_is_set(self._buyer), _is_set(self._product), in_sample)
-        )
+        rows = self._rows
+        roles = {
+            "buyer": rows.buyer,
+            "product": rows.product,
+            "time": rows.timestamp,
+            "target": self._target,
+        }
+        needed = tuple(dict.fromkeys(a for a in (*roles.values(), *rows.row_key) if a))
+        formed = self._gathered.formed(needed)
+        by_buyer = selection.sample_by == "buyer" and selection.sample_percent < 100
+        if by_buyer:
+            formed = formed.where(self._buyer_is_sampled(selection))
+        kept = [exp.alias_(_column(a), name, quoted=True) for name, a in roles.items() if a]
+        key = rows.key()
+        hashed = exp.alias_(selection.hashed(key.copy()), "hash", quoted=True)
+        select = exp.select(*kept, hashed).from_(formed.subquery("rows"))
+        return select if by_buyer else select.where(selection.sampled(_column(rows.buyer), key))
+
+    def _buyer_is_sampled(self, selection: Selection) -> Expr:
+        """Hashing each buyer once is cheaper than hashing the buyer of each row."""
+        column = self._rows.columns[self._rows.buyer]
+        stored = column.source.expression()
+        one = exp.alias_(stored, column.source.name, quoted=True)
+        distinct = self._gathered.select([one], [self._rows.buyer]).distinct()
+        table = exp.to_identifier(column.source.table, quoted=True)
+        id_ = column.expression("duckdb")
+        sampled = exp.select(stored.copy()).from_(distinct.subquery(table))
+        sampled = sampled.where(selection.sampled(id_, id_))
+        return exp.In(this=stored.copy(), query=sampled.subquery())
 
     def _emptiness(self, everything: int) -> InvalidInput:
         """Find out which of join, filters and ids leaves no row."""
@@ -351,18 +325,6 @@ class Measurement:
         return f" The data is from {oldest} to {newest}." if oldest and newest else ""
 
 
-def _create(connection: "DuckDBPyConnection", table: str, rows: exp.Select) -> None:
-    run(
-        connection,
-        exp.Create(
-            this=exp.to_table(table),
-            kind="TABLE",
-            properties=exp.Properties(expressions=[exp.TemporaryProperty()]),
-            expression=rows,
-        ),
-    )
-
-
 def repeating_joins(connection: "DuckDBPyConnection", rows: DatasetRows) -> list[JoinGrowth]:
     """Return the joins that make more rows, since their table has several rows of one key."""
     repeating: list[JoinGrowth] = []
@@ -374,7 +336,7 @@ def repeating_joins(connection: "DuckDBPyConnection", rows: DatasetRows) -> list
             alias=exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)),
         )
         columns = [key.expression() for key in keys]
-        present = exp.and_(*(_is_set(column) for column in columns))
+        present = exp.and_(*(is_set(column) for column in columns))
         grouped = exp.select("1").from_(named).where(present).group_by(*columns)
         many = grouped.having(exp.GT(this=_count(), expression=exp.Literal.number(1))).limit(1)
         if not run(connection, many):
@@ -405,7 +367,3 @@ def _count(value: Expr | None = None, *, distinct: bool = False) -> Expr:
     if value is None:
         return exp.Count(this=exp.Star())
     return exp.Count(this=exp.Distinct(expressions=[value]) if distinct else value)
-
-
-def _is_set(value: Expr) -> Expr:
-    return exp.not_(exp.Is(this=value.copy(), expression=exp.null()))
