@@ -32,10 +32,9 @@ def in_batch_softmax(
         probability: q(i), each product's share of the train rows `[batch] float32`.
         product: number of each row's product `[batch] int32`.
     """
-    rows = tf.shape(query)[0]
-    group = rows if settings.softmax_group is None else tf.minimum(settings.softmax_group, rows)
-    logits, columns, own = _scores(query, candidate, group)
-    logits /= settings.temperature
+    # The scores are many, the rows few: what is divided decides what it costs.
+    logits, columns, own = _scores(query / settings.temperature, candidate, settings.softmax_group)
+    group = tf.shape(logits)[1]
     if settings.logq_correction:
         logits -= tf.gather(tf.math.log(probability), columns)
     mine = tf.one_hot(own, group, on_value=True, off_value=False, dtype=tf.bool)
@@ -54,14 +53,24 @@ def in_batch_softmax(
 
 
 def _scores(
-    query: tf.Tensor, candidate: tf.Tensor, group: tf.Tensor
+    query: tf.Tensor, candidate: tf.Tensor, wanted: int | None
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Return scores `[batch, group]`, the batch row of each column, and each row's own column.
 
     The rows that are left over after whole groups meet the last `group` candidates of the batch, so
     that every softmax has the same width.
+
+    Args:
+        query: `[batch, dim]`.
+        candidate: `[batch, dim]`.
+        wanted: the size of a group; None takes the batch.
     """
     rows, dim = tf.shape(query)[0], query.shape[-1]
+    row = tf.range(rows)
+    if wanted is None:
+        scores = tf.matmul(query, candidate, transpose_b=True)
+        return scores, tf.broadcast_to(row, [rows, rows]), row
+    group = tf.minimum(wanted, rows)
     groups = rows // group
     whole = groups * group
     blocks = tf.matmul(
@@ -71,7 +80,6 @@ def _scores(
     )
     rest = tf.matmul(query[whole:], candidate[rows - group :], transpose_b=True)
     scores = tf.concat([tf.reshape(blocks, [whole, group]), rest], axis=0)
-    row = tf.range(rows)
     first = tf.where(row < whole, row // group * group, rows - group)
     return scores, first[:, None] + tf.range(group), row - first
 
