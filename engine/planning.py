@@ -124,7 +124,7 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
     from engine.parameters import check_request, choose_selection, training_params
     from engine.query.bigquery import bigquery_rows
     from engine.query.connection import fetch_values, open_duckdb
-    from engine.query.examples import example_columns, example_queries
+    from engine.query.examples import examples_query
     from engine.query.features import (
         check_labels,
         check_primaries,
@@ -163,15 +163,8 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
     return Plan(
         request=request,
         dataset=dataset.name,
-        examples=ExamplesQuery(
-            dialect=read.dialect,
-            queries=example_queries(read, aliases, chosen.selection),
-            columns=example_columns(rows, aliases),
-            buyer=rows.buyer,
-            product=rows.product,
-            timestamp=rows.timestamp,
-            fingerprint=prepared.fingerprint,
-            files=prepared.files if read is rows else (),
+        examples=examples_query(read, aliases, chosen.selection).replace(
+            fingerprint=prepared.fingerprint, files=prepared.files if read is rows else ()
         ),
         features=resolved_model.fitted(resolved_features),
         model=resolved_model,
