@@ -197,7 +197,7 @@ def write_examples(sql: str, paths: Mapping[SplitName, str]) -> dict[SplitName, 
 def _parts(batch: pa.RecordBatch) -> Iterator[tuple[SplitName, pa.RecordBatch]]:
     """Return the rows of each split, without its name."""
     names = batch.column(SPLIT)
-    examples = batch.drop_columns([SPLIT])
+    examples = batch.select([name for name in batch.schema.names if name != SPLIT])
     for split in SPLITS:
         yield split, examples.filter(pc.equal(names, split))
 

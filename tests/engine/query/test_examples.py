@@ -62,6 +62,17 @@ def test_random_split_is_the_hash_of_the_row_key_80_15_5(tmp_path: Path):
     assert sum(len(rows) for rows in found.values()) == 600
 
 
+def test_rows_are_split_by_the_columns_of_the_row_key(tmp_path: Path):
+    write_table(tmp_path / "t.csv", EVENTS)
+    definition = dataset(roles={**WITH_TIME["roles"], "row_key": ["item"]})
+    found = run(tmp_path, definition, Selection(100, "buyer", Split(), 3))
+    for name in SPLITS:
+        for _, item, _, _, number in found[name]:
+            assert number == number_of(key_of(item))
+            share = hash_of("split", 3, key_of(item)) / 2**32
+            assert name == ("train" if share < 0.8 else "eval" if share < 0.95 else "test")
+
+
 @pytest.mark.parametrize("sample_by", ["buyer", "row"])
 def test_the_sample_is_the_hash_of_the_buyer_or_the_row(
     tmp_path: Path, sample_by: Literal["buyer", "row"]
