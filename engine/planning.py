@@ -184,6 +184,7 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
             *_stale(request, features.dataset, definitions),
             *_data_warnings(rows, measurement.facts, repeating),
             *_column_warnings(features, measurement.facts),
+            *(_target_warnings(target, features, measurement.facts) if target and rating else ()),
             *_split_warnings(chosen, cold),
             *leak_warnings(params.split, resolved_features),
             *warnings,
@@ -287,9 +288,12 @@ def _column_warnings(features: "FeatureConfigDefinition", facts: "DataFacts") ->
     for column in used:
         if facts.distinct[column] == 1:
             yield f"Column {quoted(column)} holds one value only: it tells no rows apart."
-    target = features.target_column
-    if target is None:
-        return
+
+
+def _target_warnings(
+    target: str, features: "FeatureConfigDefinition", facts: "DataFacts"
+) -> Iterator[str]:
+    used = {f.column for f in (*features.buyer, *features.product)}
     if facts.distinct[target] == 1 and target not in used:
         yield f"The target {quoted(target)} holds one value only: there is nothing to learn."
     if missing := facts.rows - facts.values[target]:
