@@ -124,7 +124,7 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
     from engine.parameters import check_request, choose_selection, training_params
     from engine.query.bigquery import bigquery_rows
     from engine.query.connection import fetch_values, open_duckdb
-    from engine.query.examples import example_columns, example_queries
+    from engine.query.examples import examples_query
     from engine.query.features import (
         check_labels,
         check_primaries,
@@ -163,15 +163,8 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
     return Plan(
         request=request,
         dataset=dataset.name,
-        examples=ExamplesQuery(
-            dialect=read.dialect,
-            queries=example_queries(read, aliases, chosen.selection),
-            columns=example_columns(rows, aliases),
-            buyer=rows.buyer,
-            product=rows.product,
-            timestamp=rows.timestamp,
-            fingerprint=prepared.fingerprint,
-            files=prepared.files if read is rows else (),
+        examples=examples_query(read, aliases, chosen.selection).replace(
+            fingerprint=prepared.fingerprint, files=prepared.files if read is rows else ()
         ),
         features=resolved_model.fitted(resolved_features),
         model=resolved_model,
@@ -191,6 +184,7 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
             *_stale(request, features.dataset, definitions),
             *_data_warnings(rows, measurement.facts, repeating),
             *_column_warnings(features, measurement.facts),
+            *(_target_warnings(target, features, measurement.facts) if target and rating else ()),
             *_split_warnings(chosen, cold),
             *leak_warnings(params.split, resolved_features),
             *warnings,
@@ -294,9 +288,12 @@ def _column_warnings(features: "FeatureConfigDefinition", facts: "DataFacts") ->
     for column in used:
         if facts.distinct[column] == 1:
             yield f"Column {quoted(column)} holds one value only: it tells no rows apart."
-    target = features.target_column
-    if target is None:
-        return
+
+
+def _target_warnings(
+    target: str, features: "FeatureConfigDefinition", facts: "DataFacts"
+) -> Iterator[str]:
+    used = {f.column for f in (*features.buyer, *features.product)}
     if facts.distinct[target] == 1 and target not in used:
         yield f"The target {quoted(target)} holds one value only: there is nothing to learn."
     if missing := facts.rows - facts.values[target]:

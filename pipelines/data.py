@@ -132,11 +132,26 @@ def _load(
             hint="Use a larger sample, wider filters or another split.",
         )
     examples = Examples(**tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts))
+    examples = in_order(examples)
     if spec.features.target is None:
         examples = examples._replace(label=None)
     if spec.examples.timestamp is None:
         return examples._replace(timestamp=np.arange(len(examples.product)))
     return examples
+
+
+def in_order(examples: Examples) -> Examples:
+    """Return the rows by row key, those of one key by their values, however they were written."""
+    order = np.argsort(examples.row_key, kind="stable")
+    keys = examples.row_key[order]
+    same = keys[1:] == keys[:-1]
+    tied = np.append(same, False) | np.insert(same, 0, False)
+    rows = order[tied]
+    alike = tf.nest.map_structure(lambda array: array[rows], examples)
+    alike = alike._replace(buyer=alike.buyer.astype("S"), product=alike.product.astype("S"))
+    columns = [column for a in tf.nest.flatten(alike) for column in np.atleast_2d(a.T)]
+    order[tied] = rows[np.lexsort([*columns, keys[tied]])]
+    return tf.nest.map_structure(lambda array: array[order], examples)
 
 
 def _parser(

@@ -7,8 +7,10 @@ filters in parallel itself, and a Beam pipeline around it took ten times as long
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any, NamedTuple
 
 import pipelines.tf_environment  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
@@ -29,34 +31,49 @@ from tfx.types import artifact_utils
 from tfx.utils import proto_utils
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
-from engine.spec import SPLITS, ExamplesQuery, SourceFile
+from engine.spec import SPLIT, SPLITS, ExamplesQuery, SourceFile, SplitName
 from pipelines.code_hash import code_hash
 from pipelines.errors import RunFailure
 
 _ROWS_PER_BATCH = 20_000
 _GZIP_LEVEL = 1
+_FILE = "data_tfrecord-00000-of-00001.gz"
 _log = logging.getLogger(__name__)
 
 
 def example_gen(query: ExamplesQuery) -> QueryBasedExampleGen:
     """Return the component that writes the examples of a query; its id is always "ExampleGen".
 
-    The source's fingerprint and the hash of this code travel as a comment in the SQL: so TFX's
-    cache knows both, for DuckDB and for BigQuery alike.
+    The source's fingerprint and the hash of this code travel with the SQL, for BigQuery as a
+    comment in it: so TFX's cache knows both.
     """
-    origin = f"/* source {query.fingerprint} code {code_hash(__file__)} */"
-    splits = [
-        example_gen_pb2.Input.Split(name=split, pattern=f"{query.queries[split]} {origin}")
-        for split in SPLITS
-    ]
-    input_config = example_gen_pb2.Input(splits=splits)
+    code = code_hash(__file__)
     if query.dialect == "bigquery":
-        component = BigQueryExampleGen(input_config=input_config)
+        origin = f"/* source {query.fingerprint} code {code} */"
+        patterns: dict[SplitName, str] = {
+            split: f"{query.queries[split]} {origin}" for split in SPLITS
+        }
+        component = BigQueryExampleGen(input_config=_input_config(patterns))
     else:
         component = DuckDBExampleGen(
-            input_config=input_config, custom_config=_custom_config(query.files)
+            input_config=_input_config({split: split for split in SPLITS}),
+            custom_config=_custom_config(_Source(query.sql, query.files, query.fingerprint, code)),
         )
     return component.with_id("ExampleGen")
+
+
+class _Source(NamedTuple):
+    """What DuckDB is to read."""
+
+    sql: str
+    files: Sequence[SourceFile]
+    fingerprint: str
+    code: str
+
+
+def _input_config(patterns: Mapping[SplitName, str]) -> example_gen_pb2.Input:
+    splits = [example_gen_pb2.Input.Split(name=n, pattern=p) for n, p in patterns.items()]
+    return example_gen_pb2.Input(splits=splits)
 
 
 def check_unchanged(files: Iterable[SourceFile]) -> None:
@@ -80,25 +97,24 @@ def check_unchanged(files: Iterable[SourceFile]) -> None:
             )
 
 
-def _custom_config(files: Sequence[SourceFile]) -> example_gen_pb2.CustomConfig:
-    """Return the files as the only custom configuration that an ExampleGen takes: a message."""
-    written = [file.model_dump(mode="json") for file in files]
+def _custom_config(source: _Source) -> example_gen_pb2.CustomConfig:
+    """Return a source as the only custom configuration that an ExampleGen takes: a message."""
+    files = [file.model_dump(mode="json") for file in source.files]
     config = example_gen_pb2.CustomConfig()
-    config.custom_config.Pack(StringValue(value=json.dumps(written)))
+    config.custom_config.Pack(StringValue(value=json.dumps(source._replace(files=files))))
     return config
 
 
-def _planned_files(custom_config: str | None) -> list[SourceFile]:
-    if not custom_config:
-        return []
+def _planned_source(custom_config: str) -> _Source:
     config, written = example_gen_pb2.CustomConfig(), StringValue()
     proto_utils.json_to_proto(custom_config, config)
     config.custom_config.Unpack(written)
-    return [SourceFile.model_validate(file) for file in json.loads(written.value)]
+    source = _Source(*json.loads(written.value))
+    return source._replace(files=[SourceFile.model_validate(file) for file in source.files])
 
 
 class DuckDBExecutor(base_beam_executor.BaseBeamExecutor):
-    """Runs one query a split and writes its rows."""
+    """Runs one query and writes each row to its split."""
 
     def Do(  # noqa: N802 - TFX's name
         self,
@@ -112,57 +128,64 @@ class DuckDBExecutor(base_beam_executor.BaseBeamExecutor):
             RunFailure: a source has changed or can't be read, or a split has no rows.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        check_unchanged(_planned_files(exec_properties.get("custom_config")))
-        input_config = example_gen_pb2.Input()
-        proto_utils.json_to_proto(exec_properties["input_config"], input_config)
+        source = _planned_source(exec_properties["custom_config"])
+        check_unchanged(source.files)
         examples = artifact_utils.get_single_instance(output_dict["examples"])
-        names = [split.name for split in input_config.splits]
-        examples.split_names = artifact_utils.encode_split_names(names)
-        for split in input_config.splits:
-            folder = artifact_utils.get_split_uri([examples], split.name)
-            rows = write_examples(
-                split.pattern, os.path.join(folder, "data_tfrecord-00000-of-00001.gz")
-            )
-            if rows == 0:
+        examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
+        files: dict[SplitName, str] = {
+            split: os.path.join(artifact_utils.get_split_uri([examples], split), _FILE)
+            for split in SPLITS
+        }
+        rows = write_examples(source.sql, files)
+        for split, count in rows.items():
+            if count == 0:
                 raise RunFailure(
-                    f"The {split.name} split has no rows.",
+                    f"The {split} split has no rows.",
                     hint="Use a larger sample, wider filters or another split.",
                 )
-            _log.info("%s: %d rows", split.name, rows)
+            _log.info("%s: %d rows", split, count)
         file_format = to_file_format_str(exec_properties["output_file_format"])
         examples_utils.set_payload_format(examples, exec_properties["output_data_format"])
         examples_utils.set_file_format(examples, file_format)
 
 
 class DuckDBExampleGen(QueryBasedExampleGen):
-    """A QueryBasedExampleGen whose splits' patterns are SQL for DuckDB."""
+    """A QueryBasedExampleGen of one query for DuckDB; its splits' patterns are their names."""
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(DuckDBExecutor)
 
 
-def write_examples(sql: str, path: str) -> int:
-    """Write a query's rows to a gzipped TFRecord file; a null is a feature that isn't there.
+def write_examples(sql: str, paths: Mapping[SplitName, str]) -> dict[SplitName, int]:
+    """Write a query's rows to gzipped TFRecord files; a null is a feature that isn't there.
 
     Args:
-        sql: a SELECT for DuckDB.
-        path: the file; its folder is made.
+        sql: a SELECT for DuckDB, whose column `SPLIT` says which file a row belongs to.
+        paths: the file of each split; its folder is made.
 
     Returns:
-        The number of rows.
+        The number of rows of each split.
 
     Raises:
         RunFailure: the query can't be run.
     """
-    tf.io.gfile.makedirs(os.path.dirname(path))
     options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=_GZIP_LEVEL)
     encoder = RecordBatchToExamplesEncoder()
-    rows = 0
+    rows = dict.fromkeys(paths, 0)
     try:
-        with duckdb.connect() as connection, tf.io.TFRecordWriter(path, options) as writer:
-            for batch in _batches(connection, sql):
-                for example in encoder.encode(as_lists(batch)):
-                    writer.write(example)
-                rows += batch.num_rows
+        with (
+            tempfile.TemporaryDirectory(prefix="towerlab-") as spill,
+            duckdb.connect(config={"temp_directory": spill}) as connection,
+            ExitStack() as files,
+        ):
+            writers: dict[SplitName, Any] = {}
+            for split, path in paths.items():
+                tf.io.gfile.makedirs(os.path.dirname(path))
+                writers[split] = files.enter_context(tf.io.TFRecordWriter(path, options))
+            for batch in connection.sql(sql).to_arrow_reader(_ROWS_PER_BATCH):
+                for split, part in _parts(batch):
+                    for example in encoder.encode(as_lists(part)):
+                        writers[split].write(example)
+                    rows[split] += part.num_rows
     except duckdb.Error as error:
         raise RunFailure(
             f"The data can't be read: {error}",
@@ -171,8 +194,12 @@ def write_examples(sql: str, path: str) -> int:
     return rows
 
 
-def _batches(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[pa.RecordBatch]:
-    yield from connection.sql(sql).to_arrow_reader(_ROWS_PER_BATCH)
+def _parts(batch: pa.RecordBatch) -> Iterator[tuple[SplitName, pa.RecordBatch]]:
+    """Return the rows of each split, without its name."""
+    names = batch.column(SPLIT)
+    examples = batch.select([name for name in batch.schema.names if name != SPLIT])
+    for split in SPLITS:
+        yield split, examples.filter(pc.equal(names, split))
 
 
 def as_lists(batch: pa.RecordBatch) -> pa.RecordBatch:

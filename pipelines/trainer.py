@@ -36,7 +36,7 @@ from pipelines.models.two_tower import TwoTowerModel, primary_index
 from pipelines.recording import RunFolder
 from pipelines.scoring import predict, query_vectors, scorer, served_candidates
 from pipelines.tensors import all_tensors, safe_name
-from pipelines.training import chance_loss, fit
+from pipelines.training import chance_loss, fit, seed_everything
 from pipelines.vocabularies import vocabularies
 
 _log = logging.getLogger(__name__)
@@ -57,9 +57,7 @@ def run_fn(fn_args: FnArgs) -> None:
     folder.clear_epochs()
     folder.progress("loading")
     pipelines.tf_environment.skip_autograph_for_keras()
-    tf.keras.utils.set_random_seed(spec.params.seed)
-    if spec.params.deterministic:
-        tf.config.experimental.enable_op_determinism()
+    seed_everything(spec.params)
     transform = tft.TFTransformOutput(fn_args.transform_output)
     splits = load_splits([*fn_args.train_files, *fn_args.eval_files], spec, transform)
     train = splits["train"]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from engine.spec import EarlyStopping, ExperimentSpec
+from engine.spec import EarlyStopping, ExperimentSpec, TrainingParams
 from pipelines.data import Examples
 from pipelines.epoch_recorder import EpochRecorder, Logs
 from pipelines.evaluation import Candidates
@@ -86,6 +86,13 @@ def fit(
     if stopping is not None:
         recorder.best_epoch = stopping.best_epoch
     return recorder
+
+
+def seed_everything(params: TrainingParams) -> None:
+    """Seed every random generator; with `deterministic`, equal seeds give equal results."""
+    tf.keras.utils.set_random_seed(params.seed)
+    if params.deterministic:
+        tf.config.experimental.enable_op_determinism()
 
 
 def _what_to_try(spec: ExperimentSpec) -> str:

@@ -17,7 +17,7 @@ from engine.definitions.models import (
 )
 from engine.definitions.names import listed, quoted, suggestion
 from engine.definitions.wording import Finding
-from engine.spec import ROW_KEY, TRANSFORMS, Dense, Layer
+from engine.spec import ROW_KEY, SPLIT, TRANSFORMS, Dense, Layer
 
 _LONGEST_NAME = 100
 
@@ -96,8 +96,8 @@ def alias_problems(alias: str) -> Iterator[str]:
     """Say what makes a column's name unusable in the examples."""
     if not alias or not alias.isprintable() or len(alias) > _LONGEST_NAME:
         yield f"the name of a column must be printable text of 1 to {_LONGEST_NAME} characters"
-    elif alias.casefold() == ROW_KEY:
-        yield f"{ROW_KEY} is a reserved name"
+    elif alias.casefold() in {ROW_KEY, SPLIT}:
+        yield f"{alias.casefold()} is a reserved name"
 
 
 def _check_roles(dataset: DatasetDefinition) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
-"""The queries that yield the examples of each split: filters, then the sample, then the split."""
+"""The query that yields the examples: filters, then the sample, then the split."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import sqlglot.expressions as exp
@@ -10,10 +10,12 @@ from sqlglot.expressions.core import Expr
 from engine.definitions.names import quoted
 from engine.errors import InvalidInput
 from engine.query.filters import DAY_MICROSECONDS
+from engine.query.gathering import is_set
 from engine.query.hashing import below, row_number, salted_hash
 from engine.query.rows import DatasetRows
-from engine.spec import ROW_KEY, SPLITS, Column, Split, SplitName
+from engine.spec import ROW_KEY, SPLIT, SPLITS, Column, ExamplesQuery, Split, SplitName
 
+_HASH, _PRIMARY = "towerlab_hash", "towerlab_primary"
 _RANDOM_TRAIN, _RANDOM_EVAL = 0.80, 0.95
 _HOLDOUT_TRAIN = 0.80
 
@@ -50,6 +52,13 @@ class Selection:
     def hashed(self, key: Expr) -> Expr:
         """Return the hash of a row key that splits."""
         return salted_hash("split", self.seed, key)
+
+    def split_name(self, hashed: Expr, time: Expr | None) -> Expr:
+        """Return the name of a sampled row's split, null where it is in none; see `within`."""
+        named = exp.Case()
+        for name in SPLITS:
+            named = named.when(self.within(name, hashed, time), exp.Literal.string(name))
+        return named
 
     def within(self, name: SplitName, hashed: Expr, time: Expr | None) -> Expr:
         """Return whether a sampled row is in a split.
@@ -90,13 +99,10 @@ _SHARES: dict[SplitName, tuple[float, float]] = {
 }
 
 
-def example_queries(
+def examples_query(
     rows: DatasetRows, aliases: Sequence[str], selection: Selection
-) -> dict[SplitName, str]:
-    """Return one SELECT a split: these columns and the row key, in a fixed, shuffled order.
-
-    The row key is a hash, so that ordering by it shuffles; a number is sorted in half the time that
-    the key's text takes.
+) -> ExamplesQuery:
+    """Return the SQL of the examples: these columns, the row key, and each row's split.
 
     Raises:
         InvalidInput: a name or a value would be changed by TFX.
@@ -107,25 +113,46 @@ def example_queries(
         # What is sampled before its history is made is sampled cheaply, and a buyer is whole.
         id_ = rows.columns[rows.buyer].expression(rows.dialect)
         buyers = selection.sampled(id_, id_)
-    keyed = rows.keyed(aliases, buyers=buyers)
-    keyed = keyed.subquery(exp.to_identifier("keyed", quoted=True))
+    read = _primary_read_once(rows) if rows.dialect == "duckdb" else rows
+    keyed = read.keyed(aliases, buyers=buyers).subquery(_name("keyed"))
     key, buyer = _column(rows.key_name), _column(rows.buyer)
     time = None if rows.timestamp is None else _column(rows.timestamp)
+    hashed = exp.alias_(selection.hashed(key), _HASH, quoted=True)
+    sampled = exp.select("*", hashed).from_(keyed).where(selection.sampled(buyer, key))
     row_key = exp.alias_(row_number(key.copy()), ROW_KEY, quoted=True)
-    # Rows of equal keys are told apart by their other values, so that no order is left open.
-    others = [_column(a) for a in aliases if a not in rows.row_key and a not in derived]
-    queries: dict[SplitName, str] = {}
-    for name in SPLITS:
-        select = (
-            exp.select(*map(_column, aliases), row_key)
-            .from_(keyed)
-            .where(selection.sampled(buyer, key))
-            .where(selection.within(name, selection.hashed(key), time))
-        )
-        if rows.dialect == "duckdb":
-            select = select.order_by(_column(ROW_KEY), *others)
-        queries[name] = _literal(select.sql(rows.dialect))
-    return queries
+    split = exp.alias_(selection.split_name(_column(_HASH), time), SPLIT, quoted=True)
+    select = exp.select(*map(_column, aliases), row_key, split)
+    select = select.from_(sampled.subquery(_name("sampled")))
+    if selection.split.kind == "strict-time":  # all others have a split for every row with a time
+        select = select.where(is_set(split.this))
+    if read is not rows:
+        select = _with_primary(select, rows)
+    return ExamplesQuery(
+        dialect=rows.dialect,
+        sql=_literal(select.sql(rows.dialect)),
+        columns=example_columns(rows, aliases),
+        buyer=rows.buyer,
+        product=rows.product,
+        timestamp=rows.timestamp,
+    )
+
+
+def _primary_read_once(rows: DatasetRows) -> DatasetRows:
+    """Return the rows with `_PRIMARY` in the place of the primary table."""
+    name = rows.dataset.primary
+    table = replace(rows.tables[name], function=exp.to_table(_PRIMARY), csv=None)
+    return replace(rows, tables={**rows.tables, name: table})
+
+
+def _with_primary(select: exp.Select, rows: DatasetRows) -> exp.Select:
+    """Add `_PRIMARY`, what is needed of the primary table, kept in memory or on disk.
+
+    A file with one row group is read by one thread; what is done with the kept rows runs on all.
+    """
+    name = rows.dataset.primary
+    used = (column.name for column in select.find_all(exp.Column) if column.table == name)
+    columns = (exp.column(c, table=name, quoted=True) for c in dict.fromkeys(used))
+    return select.with_(_PRIMARY, as_=rows.primary_only(columns), materialized=True)
 
 
 def example_columns(rows: DatasetRows, aliases: Sequence[str]) -> tuple[Column, ...]:
@@ -166,3 +193,7 @@ def _after(time: Expr, moment: int) -> Expr:
 
 def _column(alias: str) -> Expr:
     return exp.column(alias, quoted=True)
+
+
+def _name(table: str) -> exp.Identifier:
+    return exp.to_identifier(table, quoted=True)

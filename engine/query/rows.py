@@ -82,7 +82,7 @@ class DatasetRows:
 
     def ids_are_known(self) -> Expr:
         """Return the condition that a row has a buyer and a product."""
-        ids = (self.columns[alias].expression(self.dialect) for alias in (self.buyer, self.product))
+        ids = (self.columns[alias].source.expression() for alias in (self.buyer, self.product))
         return exp.and_(*(exp.not_(exp.Is(this=value, expression=exp.null())) for value in ids))
 
     def filtered(self, projections: Iterable[Expr]) -> exp.Select:

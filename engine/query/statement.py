@@ -11,7 +11,7 @@ from engine.definitions.names import quoted
 from engine.errors import InvalidInput
 from engine.query.bigquery import bigquery_rows
 from engine.query.connection import fetch_values, open_duckdb
-from engine.query.examples import Selection, example_queries
+from engine.query.examples import Selection, examples_query
 from engine.query.preparation import AskTable, prepare_rows
 from engine.query.rows import DatasetRows
 from engine.query.types import Dialect
@@ -52,7 +52,7 @@ def dataset_sql(
     aliases = list(rows.columns)
     if part is None:
         return rows.selected(aliases).sql(dialect, pretty=True)
-    query = example_queries(rows, aliases, Selection(100, "buyer", split, 0, newest))[part]
+    query = examples_query(rows, aliases, Selection(100, "buyer", split, 0, newest)).queries[part]
     return sqlglot.parse_one(query, dialect=dialect).sql(dialect, pretty=True)
 
 

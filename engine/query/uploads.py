@@ -7,7 +7,7 @@ from engine.definitions.files import os_reason
 from engine.definitions.names import quoted
 from engine.errors import InvalidInput
 from engine.query.connection import open_duckdb, reason_of
-from engine.spec import SPLITS, ExamplesQuery, SourceFile
+from engine.spec import ExamplesQuery, SourceFile
 
 
 def write_rows(examples: ExamplesQuery, folder: Path) -> list[Path]:
@@ -26,20 +26,19 @@ def write_rows(examples: ExamplesQuery, folder: Path) -> list[Path]:
         _check_unchanged(file)
     written: list[Path] = []
     with open_duckdb() as connection:
-        for split in SPLITS:
-            target = folder / split / "rows.parquet"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            name = str(target).replace("'", "''")
-            try:
-                connection.execute(
-                    f"COPY ({examples.queries[split]}) TO '{name}' "
-                    "(FORMAT parquet, COMPRESSION zstd)"
-                )
-            except duckdb.Error as error:
-                raise InvalidInput(
-                    f"The rows of {split} can't be written to {quoted(target)}: {reason_of(error)}"
-                ) from error
-            written.append(target)
+        try:
+            connection.execute(f"CREATE TEMPORARY TABLE examples AS {examples.sql}")
+            read = examples.replace(sql="FROM examples")
+            for split, query in read.queries.items():
+                target = folder / split / "rows.parquet"
+                target.parent.mkdir(parents=True, exist_ok=True)
+                name = str(target).replace("'", "''")
+                connection.execute(f"COPY ({query}) TO '{name}' (FORMAT parquet, COMPRESSION zstd)")
+                written.append(target)
+        except duckdb.Error as error:
+            raise InvalidInput(
+                f"The rows can't be written to {quoted(folder)}: {reason_of(error)}"
+            ) from error
     return written
 
 

@@ -116,7 +116,9 @@ def _given_or_guessed(role: Role, table: SourceTable, given: dict[Role, str]) ->
     if role not in given:
         others = set(given.values())
         usable = [c for c in table.columns if _fits(role, c) and c.name not in others]
-        return _guess_id(role, usable) if role in _ID_NAMES else _guess(role, usable)
+        if role in _ID_NAMES:
+            return _guess_id(role, usable)
+        return _guess(role, [column for column in usable if column.distinct > 1])
     column = table.column(given[role])
     if column is None:
         if role in _ID_NAMES:
@@ -128,6 +130,11 @@ def _given_or_guessed(role: Role, table: SourceTable, given: dict[Role, str]) ->
             f"Column {quoted(column.name)} of {table.source} can't be the {role}:"
             f" it holds no {needed.get(role, 'ids')}.",
             hint=_DECIMAL_COMMA if role in ("revenue", "target") and column.kind == "text" else "",
+        )
+    if column.distinct == 0:
+        raise InvalidInput(
+            f"Column {quoted(column.name)} of {table.source} can't be the {role}: it holds no"
+            " values."
         )
     return column.name
 

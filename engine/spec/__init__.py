@@ -3,6 +3,7 @@
 from engine.spec.base import Frozen, content_hash
 from engine.spec.experiment import (
     ROW_KEY,
+    SPLIT,
     SPLITS,
     Column,
     EarlyStopping,
@@ -44,6 +45,7 @@ from engine.spec.model import (
 
 __all__ = [
     "ROW_KEY",
+    "SPLIT",
     "SPLITS",
     "TRANSFORMS",
     "Activation",

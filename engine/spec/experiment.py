@@ -13,6 +13,8 @@ SplitName = Literal["train", "eval", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "eval", "test")
 ROW_KEY = "row_key"
 """Column of every example: 63 bits of the row key's MD5 as INT64; equal keys share it."""
+SPLIT = "towerlab_split"
+"""Column of the query for examples: which split a row belongs to. Examples don't have it."""
 
 
 class Column(Frozen):
@@ -32,12 +34,12 @@ class SourceFile(Frozen):
 
 
 class ExamplesQuery(Frozen):
-    """The SQL that yields the examples of each split, sampled and filtered.
+    """The SQL that yields the examples, sampled and filtered.
 
     Attributes:
         dialect: the engine that the SQL is written for.
-        queries: one SELECT a split, all with the same columns.
-        columns: the columns of the result, `ROW_KEY` among them.
+        sql: a SELECT of `columns` and `SPLIT`: every row with the name of its split, in no order.
+        columns: the columns of the examples, `ROW_KEY` among them.
         buyer: column of the buyer id (STRING).
         product: column of the product id (STRING).
         timestamp: column of the event's time, epoch microseconds (INT64), or None.
@@ -48,14 +50,27 @@ class ExamplesQuery(Frozen):
     """
 
     dialect: Literal["duckdb", "bigquery"]
-    queries: dict[SplitName, str]
+    sql: str
     columns: tuple[Column, ...]
     buyer: str
     product: str
     timestamp: str | None
-    fingerprint: str
+    fingerprint: str = ""
     files: tuple[SourceFile, ...] = ()
     rows_uri: str | None = None
+
+    @property
+    def queries(self) -> dict[SplitName, str]:
+        """One SELECT a split, all with the columns of the examples."""
+        names = ", ".join(self._quoted(column.name) for column in self.columns)
+        table, name = self._quoted("examples"), self._quoted(SPLIT)
+        found = f"SELECT {names} FROM ({self.sql}) AS {table} WHERE {name}"
+        return {split: f"{found} = '{split}'" for split in SPLITS}
+
+    def _quoted(self, name: str) -> str:
+        if self.dialect == "bigquery":
+            return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+        return '"' + name.replace('"', '""') + '"'
 
 
 class EarlyStopping(Frozen):

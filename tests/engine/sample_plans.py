@@ -51,7 +51,7 @@ def plan_of(request=REQUEST):
         dataset="ratings",
         examples=ExamplesQuery(
             dialect="duckdb",
-            queries={"train": "SELECT 1", "eval": "SELECT 2", "test": "SELECT 3"},
+            sql="SELECT 1",
             columns=(
                 Column(name=ROW_KEY, type="INT64"),
                 Column(name="user", type="STRING"),

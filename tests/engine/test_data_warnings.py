@@ -41,6 +41,10 @@ DEFINITIONS = dedent(
     [models.m]
     type = "retrieval"
     preset = "minimal"
+
+    [models.rank]
+    type = "ranking"
+    preset = "minimal"
     """
 )
 
@@ -75,9 +79,9 @@ def test_joins_targets_and_columns_are_told_with_their_figures(tmp_path: Path):
     ) in warnings
     assert 'Column "shop" holds one value only: it tells no rows apart.' in warnings
     # Rows 0, 20, 40 … are of item 0, which the join doubles.
-    assert (
-        '20 of 220 rows have no number in the target "rating": ranking losses leave them out.'
-    ) in warnings
+    missing = '20 of 220 rows have no number in the target "rating": ranking losses leave them out.'
+    assert missing in plan(tmp_path, model_config_name="rank").warnings
+    assert missing not in warnings  # what doesn't learn the target doesn't miss it
 
 
 def test_products_that_are_new_in_the_test_split_are_told(tmp_path: Path):

@@ -1,6 +1,8 @@
 """Plans from files on disk: defaults from the data, and one sentence for everything wrong."""
 
+import csv
 import re
+from datetime import datetime
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -16,6 +18,7 @@ from engine.parameters import batch_size_for
 from engine.planning import Plan, preview_features
 from engine.spec import SPLITS, ExperimentSpec, Target
 from tests.engine.planned import RATINGS, Workspace
+from tests.engine.query.local_data import hash_of, key_of
 from tests.sample_data import write_groceries
 
 
@@ -52,6 +55,27 @@ def test_a_plan_is_a_spec_whose_queries_give_the_promised_rows(ratings: Workspac
 def test_no_row_key_is_in_two_splits(ratings: Workspace):
     keys = [{row["row_key"] for row in rows} for rows in examples_of(ratings.plan()).values()]
     assert len(set.union(*keys)) == sum(len(k) for k in keys)
+
+
+@pytest.mark.parametrize(
+    ("percent", "sample_by", "seed"), [(60, "buyer", 0), (60, "row", 0), (40, "row", 11)]
+)
+def test_a_run_reads_the_rows_that_the_hash_chooses(
+    ratings: Workspace, percent: int, sample_by: str, seed: int
+):
+    plan = ratings.plan(sample_percent=percent, sample_by=sample_by, seed=seed)
+    assert plan.params.split_seed == seed
+    expected: dict[str, set[str]] = {name: set() for name in SPLITS}
+    for row in csv.DictReader((ratings.root / "ratings.csv").read_text("utf-8").splitlines()):
+        at = int(datetime.fromisoformat(row["at"] + "+00:00").timestamp()) * 1_000_000
+        key = key_of(row["user"], row["item"], at)
+        unit = row["user"] if sample_by == "buyer" else key
+        if hash_of("sample", seed, unit) < percent / 100 * 2**32:
+            share = hash_of("split", seed, key) / 2**32
+            name = "train" if share < 0.8 else "eval" if share < 0.95 else "test"
+            expected[name].add(key)
+    for name, rows in examples_of(plan).items():
+        assert {key_of(row["user"], row["item"], row["at"]) for row in rows} == expected[name]
 
 
 def test_defaults_come_from_the_data_and_the_model_config(ratings: Workspace):

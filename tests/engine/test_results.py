@@ -74,6 +74,9 @@ def test_a_catalogue_that_fits_the_top_100_is_told():
         assert f"only {products} products" in told
         assert (f"compare {instead} instead" in told) == bool(instead)
     assert len(verdicts(metrics_of().replace(candidates=101), completed=True)) == 1
+    rated = Interval(metric="test_rmse", value=0.9, low=0.8, high=1.0, level=0.95)
+    of_ratings = metrics_of().replace(interval=rated, candidates=9)
+    assert not any("only 9 products" in told for told in verdicts(of_ratings, completed=True))
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,17 @@ def test_a_wrong_column_is_refused_in_a_sentence(
     assert not root.exists()
 
 
+def test_a_column_without_values_or_with_one_plays_no_part(tmp_path: Path, root: Path) -> None:
+    duckdb.sql(
+        "SELECT i % 20 AS user_id, i % 9 AS item_id, NULL::DOUBLE AS revenue, 1.0 AS price, "
+        "3 AS rating, i % 4 AS score FROM range(200) r(i)"
+    ).write_parquet(str(tmp_path / "sales.parquet"))
+    roles = scaffold([tmp_path / "sales.parquet"], root).roles
+    assert (roles.revenue, roles.target) == (None, "score")
+    with pytest.raises(InvalidInput, match=r"can't be the revenue: it holds no values\.$"):
+        scaffold([tmp_path / "sales.parquet"], root, given={"revenue": "revenue"})
+
+
 def test_what_cannot_be_read_is_refused(tmp_path: Path, root: Path) -> None:
     with pytest.raises(NotFound, match="does not exist"):
         scaffold([tmp_path / "missing.csv"], root)

@@ -90,14 +90,13 @@ def standin_spec(
         Column(name="product", type="STRING"),
         Column(name="row_key", type="INT64"),
     )
-    queries = dict.fromkeys(("train", "eval", "test"), "SELECT 1")
     return ExperimentSpec(
         uid=uid,
         number=1,
         dataset="standin",
         examples=ExamplesQuery(
             dialect="duckdb",
-            queries=queries,
+            sql="SELECT 1",
             columns=columns,
             buyer="buyer",
             product="product",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from engine.spec import (
     ROW_KEY,
+    SPLIT,
     Column,
     Cross,
     CrossPart,
@@ -14,7 +15,6 @@ from engine.spec import (
     FeatureConfig,
     ModelConfig,
     RetrievalSettings,
-    SplitName,
     Target,
     Tower,
     TrainingParams,
@@ -37,10 +37,8 @@ COLUMNS = (
     Column(name=ROW_KEY, type="INT64"),
 )
 
-_SHARES: dict[SplitName, tuple[int, int]] = {"train": (0, 80), "eval": (80, 95), "test": (95, 100)}
 
-
-def grocery_queries(folder: Path) -> dict[SplitName, str]:
+def grocery_examples(folder: Path) -> ExamplesQuery:
     """Return a random 80/15/5 split by a hash of (household, product, time)."""
     rows = f"""
         SELECT t.household_id::VARCHAR AS household_id, t.product_id::VARCHAR AS product_id,
@@ -57,10 +55,17 @@ def grocery_queries(folder: Path) -> dict[SplitName, str]:
         FROM '{folder}/transactions.parquet' t
         LEFT JOIN '{folder}/products.parquet' p ON t.product_id = p.product_id
         LEFT JOIN '{folder}/demographics.parquet' d ON t.household_id = d.household_id"""
-    return {
-        split: f"SELECT * FROM ({rows}) WHERE row_key % 100 >= {low} AND row_key % 100 < {high}"
-        for split, (low, high) in _SHARES.items()
-    }
+    split = """CASE WHEN row_key % 100 < 80 THEN 'train' WHEN row_key % 100 < 95 THEN 'eval'
+        ELSE 'test' END"""
+    return ExamplesQuery(
+        dialect="duckdb",
+        sql=f"SELECT *, {split} AS {SPLIT} FROM ({rows})",
+        columns=COLUMNS,
+        buyer="household_id",
+        product="product_id",
+        timestamp="at",
+        fingerprint="f00d",
+    )
 
 
 def grocery_features() -> FeatureConfig:
@@ -127,15 +132,7 @@ def grocery_spec(
         uid=uid,
         number=1,
         dataset="groceries",
-        examples=ExamplesQuery(
-            dialect="duckdb",
-            queries=grocery_queries(folder),
-            columns=COLUMNS,
-            buyer="household_id",
-            product="product_id",
-            timestamp="at",
-            fingerprint="f00d",
-        ),
+        examples=grocery_examples(folder),
         features=grocery_features(),
         model=ModelConfig(
             name="small",

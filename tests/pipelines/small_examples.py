@@ -33,7 +33,7 @@ def small_spec(
         dataset="d",
         examples=ExamplesQuery(
             dialect="duckdb",
-            queries={},
+            sql="",
             columns=(Column(name="buyer", type="STRING"),),
             buyer="buyer",
             product="product",

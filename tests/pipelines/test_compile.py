@@ -45,7 +45,10 @@ def test_each_split_has_its_query(job):
     splits = json.loads(parameters(job, "ExampleGen")["input_config"])["splits"]
     assert [split["name"] for split in splits] == list(SPLITS)
     for split in splits:
-        assert split["pattern"].startswith(f"SELECT '{split['name']}' AS x /* source f00d code ")
+        assert split["pattern"].startswith(
+            "SELECT `x` FROM (SELECT 1 AS x) AS `examples` WHERE `towerlab_split` = "
+            f"'{split['name']}' /* source f00d code "
+        )
     assert "google_cloud_big_query" in " ".join(container(job, "ExampleGen")["args"])
 
 

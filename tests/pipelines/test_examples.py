@@ -1,5 +1,8 @@
 """DuckDB rows as `tf.train.Example`s."""
 
+import math
+
+import numpy as np
 import pytest
 
 import pipelines.tf_environment  # noqa: F401
@@ -10,7 +13,8 @@ tf = pytest.importorskip("tensorflow")
 
 from tfx.types import standard_artifacts  # noqa: E402
 
-from engine.spec import ExamplesQuery, SourceFile  # noqa: E402
+from engine.spec import SPLIT, SPLITS, ExamplesQuery, SourceFile  # noqa: E402
+from pipelines.data import Examples, TowerInput, in_order  # noqa: E402
 from pipelines.examples import (  # noqa: E402
     DuckDBExecutor,
     check_unchanged,
@@ -20,13 +24,18 @@ from pipelines.examples import (  # noqa: E402
 
 
 def examples_of(sql: str, folder) -> list[dict]:
-    path = str(folder / "Split-train" / "data.gz")
-    rows = write_examples(sql, path)
-    found = []
-    for record in tf.data.TFRecordDataset(path, "GZIP").as_numpy_iterator():
-        features = tf.train.Example.FromString(record).features.feature
-        found.append({name: value_of(feature) for name, feature in features.items()})
-    assert rows == len(found)
+    return split_examples(f"SELECT *, 'train' AS {SPLIT} FROM ({sql})", folder)["train"]
+
+
+def split_examples(sql: str, folder) -> dict[str, list[dict]]:
+    paths = {split: str(folder / f"Split-{split}" / "data.gz") for split in SPLITS}
+    rows = write_examples(sql, paths)
+    found = {split: [] for split in SPLITS}
+    for split, path in paths.items():
+        for record in tf.data.TFRecordDataset(path, "GZIP").as_numpy_iterator():
+            features = tf.train.Example.FromString(record).features.feature
+            found[split].append({name: value_of(feature) for name, feature in features.items()})
+    assert rows == {split: len(examples) for split, examples in found.items()}
     return found
 
 
@@ -51,19 +60,27 @@ def test_more_rows_than_a_batch_keep_their_order(tmp_path):
     assert [row["i"][0] for row in found] == list(range(45_000))
 
 
+def test_each_row_goes_to_its_split_and_one_without_goes_nowhere(tmp_path):
+    split = "CASE i % 4 WHEN 0 THEN 'train' WHEN 1 THEN 'eval' WHEN 2 THEN 'test' END"
+    found = split_examples(f"SELECT i, {split} AS {SPLIT} FROM range(50_000) r(i)", tmp_path)
+    for part, split in enumerate(SPLITS):
+        assert [row["i"] for row in found[split]] == [[i] for i in range(part, 50_000, 4)]
+        assert set(found[split][0]) == {"i"}
+
+
 def test_no_rows_make_an_empty_file(tmp_path):
     assert examples_of("SELECT 1 AS a WHERE false", tmp_path) == []
 
 
 def test_a_source_that_is_gone_is_a_failure_with_its_cause(tmp_path):
     with pytest.raises(RunFailure, match="nowhere.parquet"):
-        write_examples(f"SELECT * FROM '{tmp_path}/nowhere.parquet'", str(tmp_path / "out.gz"))
+        examples_of(f"FROM '{tmp_path}/nowhere.parquet'", tmp_path)
 
 
 def test_a_damaged_source_is_a_failure(tmp_path):
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 no parquet at all PAR1")
     with pytest.raises(RunFailure, match="The data can't be read"):
-        write_examples(f"SELECT * FROM '{tmp_path}/bad.parquet'", str(tmp_path / "out.gz"))
+        examples_of(f"FROM '{tmp_path}/bad.parquet'", tmp_path)
 
 
 def test_a_list_is_several_values_and_an_empty_one_is_missing(tmp_path):
@@ -73,6 +90,32 @@ def test_a_list_is_several_values_and_an_empty_one_is_missing(tmp_path):
     rows = examples_of(sql, tmp_path)
     assert [row["a"] for row in rows] == [[b"a", "ü".encode()], [], [], [b"b"]]
     assert [row["b"] for row in rows] == [[1, 2], [], [3], []]
+
+
+def rows_in_memory(keys, labels, ids) -> Examples:
+    rows = len(keys)
+    tower = TowerInput(np.array(ids, np.int32).reshape(rows, 1), np.zeros((rows, 0), np.float32))
+    return Examples(
+        buyer=np.full(rows, b"u", object),
+        product=np.array([b"i%d" % key for key in keys], object),
+        row_key=np.array(keys, np.int64),
+        timestamp=np.zeros(rows, np.int64),
+        query=tower,
+        candidate=tower._replace(histories=np.zeros((rows, 0), np.int32)),
+        label=np.array(labels, np.float32),
+    )
+
+
+def test_the_rows_in_memory_have_one_order_however_they_were_written():
+    keys, labels, ids = [5, -2, 5, 5, 1, 5], [3, 0, 1, math.nan, 0, 1], [1, 0, 2, 0, 0, 1]
+    expected = [(-2, 0, 0), (1, 0, 0), (5, 1, 1), (5, 2, 1), (5, 1, 3), (5, 0, math.nan)]
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(6)
+        found = in_order(rows_in_memory(*(np.array(c)[order] for c in (keys, labels, ids))))
+        rows = zip(found.row_key, found.query.ids[:, 0], found.label, strict=True)
+        assert repr([tuple(map(float, row)) for row in rows]) == repr(
+            [tuple(map(float, row)) for row in expected]
+        )
 
 
 def planned(path) -> SourceFile:
@@ -100,7 +143,7 @@ def test_the_component_carries_the_files_to_its_executor(tmp_path):
     file = planned(tmp_path / "t.csv")
     query = ExamplesQuery(
         dialect="duckdb",
-        queries=dict.fromkeys(("train", "eval", "test"), "SELECT 1 AS a"),
+        sql="SELECT 1 AS a",
         columns=(),
         buyer="a",
         product="a",

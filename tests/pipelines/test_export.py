@@ -12,7 +12,7 @@ import pytest
 
 from engine.spec import RatingSettings, RetrievalSettings, Target
 from engine.spec.run_folder import TEST_ROWS, TRAINING_METRICS, TrainingMetrics
-from tests.pipelines.grocery_spec import AGE, grocery_queries, grocery_spec
+from tests.pipelines.grocery_spec import AGE, grocery_examples, grocery_spec
 from tests.pipelines.pipeline_runs import execute
 from tests.sample_data import write_groceries
 
@@ -82,7 +82,7 @@ def exported(tmp_path_factory):
             metrics=TrainingMetrics.model_validate_json((folder / TRAINING_METRICS).read_bytes()),
             rows=pq.read_table(folder / TEST_ROWS).to_pandas(),
         )
-    test = duckdb.sql(grocery_queries(data)["test"]).df().drop_duplicates("row_key")
+    test = duckdb.sql(grocery_examples(data).queries["test"]).df().drop_duplicates("row_key")
     answers = answers_of(paths, test)
     for name, run in found.items():
         own = run.rows.drop_duplicates("row_key").set_index("row_key").loc[test["row_key"]]

@@ -6,7 +6,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from tests.pipelines.grocery_spec import AGE, grocery_queries, grocery_spec
+from tests.pipelines.grocery_spec import AGE, grocery_examples, grocery_spec
 from tests.sample_data import write_groceries
 
 pytestmark = pytest.mark.pipeline
@@ -35,7 +35,7 @@ def both(tmp_path_factory):
             beam_args=beam_args,
         )
         LocalDagRunner().run(pipeline, run_options=RunOptions(to_nodes=["Transform"]))
-    train = duckdb.sql(grocery_queries(data)["train"]).df()
+    train = duckdb.sql(grocery_examples(data).queries["train"]).df()
     return folder / "stock", folder / "ours", train
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from engine.spec import SPLIT
 from engine.spec.run_folder import (
     HISTOGRAMS,
     TEST_ROWS,
@@ -19,7 +20,7 @@ from engine.spec.run_folder import (
     TrainingMetrics,
 )
 from engine.statistics import read_statistics
-from tests.pipelines.grocery_spec import AGE, grocery_queries, grocery_spec
+from tests.pipelines.grocery_spec import AGE, grocery_examples, grocery_spec
 from tests.pipelines.pipeline_runs import execute
 from tests.sample_data import write_groceries
 
@@ -41,7 +42,7 @@ def run(tmp_path_factory):
         data=data,
         spec=first,
         folder=folder,
-        rows={split: duckdb.sql(sql).df() for split, sql in grocery_queries(data).items()},
+        rows={split: duckdb.sql(sql).df() for split, sql in grocery_examples(data).queries.items()},
         metrics=TrainingMetrics.model_validate_json((folder / TRAINING_METRICS).read_bytes()),
         test_rows=pq.read_table(folder / TEST_ROWS).to_pandas(),
     )
@@ -297,9 +298,8 @@ def test_an_unknown_buyer_gets_an_answer(served):
 
 
 def test_an_empty_split_fails_with_its_name(run):
-    queries = {**run.spec.examples.queries}
-    queries["eval"] += " AND false"
-    examples = run.spec.examples.replace(queries=queries)
+    without = f"SELECT * FROM ({run.spec.examples.sql}) WHERE {SPLIT} != 'eval'"
+    examples = run.spec.examples.replace(sql=without)
     from pipelines.errors import RunFailure
 
     with pytest.raises(RunFailure, match="The eval split has no rows"):
@@ -321,6 +321,6 @@ def test_a_changed_source_is_read_again(run):
         examples = run.spec.examples.replace(fingerprint=fingerprint)
         component = example_gen(examples)
         assert component.id == "ExampleGen"
-        return str(component.exec_properties["input_config"])
+        return str(component.exec_properties["custom_config"])
 
     assert properties("a") == properties("a") != properties("b")

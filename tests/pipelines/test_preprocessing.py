@@ -90,7 +90,7 @@ def spec_of(*features: Feature, crosses: tuple[Cross, ...] = ()) -> ExperimentSp
         dataset="d",
         examples=ExamplesQuery(
             dialect="duckdb",
-            queries={},
+            sql="",
             columns=tuple(Column(name=name, type=kind) for name, kind in TYPES.items()),
             buyer="id",
             product="id",

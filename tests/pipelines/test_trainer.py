@@ -2,6 +2,9 @@
 
 import json
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from engine.spec import Dense, RetrievalSettings, Tower
 from engine.spec.run_folder import PROGRESS, TRAINING_LOG, EpochRecord, Progress
 from tests.pipelines.small_examples import VOCABULARIES, small_examples, small_spec
 
+ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.pipeline
 tf = pytest.importorskip("tensorflow")
 
@@ -68,6 +72,22 @@ def test_equal_seeds_give_equal_losses(tmp_path):
     )
     assert first == pytest.approx(again, abs=1e-6)
     assert first != pytest.approx(other, abs=1e-6)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_determinism_is_asked_of_tensorflow(asked):
+    """In a process of its own: what is asked for holds for the rest of it."""
+    code = (
+        "from pipelines.training import seed_everything\n"
+        "from tests.pipelines.small_examples import small_spec\n"
+        f"seed_everything(small_spec(deterministic={asked}).params)\n"
+        "from tensorflow.python.framework import config\n"
+        "print(config.is_op_determinism_enabled())"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.split()[-1] == str(asked)
 
 
 def test_weight_norms_are_those_of_the_weights(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engine.query.examples import Selection, example_queries
+from engine.query.examples import Selection, examples_query
 from engine.query.measuring import Measurement
 from engine.spec import ROW_KEY, SPLITS
 from engine.spec.run_folder import Rows
@@ -53,7 +53,7 @@ def split_by_sql(root, columns, split, *, seed):
     with prepared(root, definition) as (connection, found):
         newest = Measurement(connection, found.rows, ()).facts.newest
         selection = Selection(100, "buyer", split, seed, newest)
-        queries = example_queries(found.rows, ("user", "item", "at"), selection)
+        queries = examples_query(found.rows, ("user", "item", "at"), selection).queries
         tables = {name: connection.execute(queries[name]).fetchnumpy() for name in SPLITS}
     return {name: _interactions(table) for name, table in tables.items()}
 

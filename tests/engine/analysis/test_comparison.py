@@ -1,7 +1,9 @@
 """Comparing experiments through `Engine`: the table, the pairs, and what is refused."""
 
 import pytest
+from click.testing import CliRunner
 
+from engine.cli import towerlab
 from engine.errors import InvalidInput, NotAllowed, NotFound
 from engine.spec.run_folder import Rows
 from tests.engine.analysis.laboratory import Laboratory
@@ -179,3 +181,14 @@ def test_only_completed_experiments_are_selectable(laboratory):
     found = laboratory.engine.selectable()
     assert [item.number for item in found.items] == [done]
     assert found.total == 1
+
+
+@pytest.mark.parametrize("options", [(), ("--differences",)])
+def test_differences_alone_leave_out_what_is_the_same(laboratory, tmp_path, options):
+    for epochs in (3, 7):
+        laboratory.completed(rows=rows_file(BUYERS, rank=RANKS), epochs=epochs)
+    asked = ["--workspace", str(tmp_path), "compare", "1", "2", *options]
+    shown = CliRunner().invoke(towerlab, asked, env={"COLUMNS": None})
+    told = [line.split() for line in shown.stdout.splitlines()]
+    assert ["epochs", "3", "3", "of", "7"] in told
+    assert (["dataset", "ratings", "same"] in told) == (not options)

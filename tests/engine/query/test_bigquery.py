@@ -20,7 +20,7 @@ import sqlglot.expressions as exp
 from engine.definitions.models import DatasetDefinition
 from engine.query.bigquery import bigquery_rows
 from engine.query.connection import fetch_one
-from engine.query.examples import Selection, example_queries
+from engine.query.examples import Selection, examples_query
 from engine.query.statement import dataset_sql
 from engine.spec import SPLITS, Split
 from tests.engine.query.local_data import dataset, hash_of, key_of, number_of, prepared, write_table
@@ -85,8 +85,8 @@ def run_both(
         aliases = list(found.rows.columns)
         for name, path in wanted.tables.items():
             connection.execute(f"CREATE TABLE {name} AS FROM '{root / path}'")
-        local = example_queries(found.rows, aliases, selection)
-        cloud = example_queries(there, aliases, selection)
+        local = examples_query(found.rows, aliases, selection).queries
+        cloud = examples_query(there, aliases, selection).queries
         lists = {i for i, alias in enumerate(aliases) if found.rows.columns[alias].form == "ids"}
         for split in SPLITS:
             here = connection.execute(local[split]).fetchall()
@@ -151,7 +151,7 @@ def test_duckdb_chooses_what_the_specification_says(root: Path):
         expected[name].append((str(row["user"]), number_of(key)))
     timed = definition(roles={**TIMED, "timestamp": "nanos"})
     with prepared(root, timed) as (connection, found):
-        queries = example_queries(found.rows, ["user"], Selection(60, "buyer", Split(), 5))
+        queries = examples_query(found.rows, ["user"], Selection(60, "buyer", Split(), 5)).queries
         for name, query in queries.items():
             assert sorted(connection.execute(query).fetchall()) == sorted(expected[name])
 

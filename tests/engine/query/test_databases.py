@@ -13,7 +13,7 @@ from pyarrow import parquet
 from engine.definitions import Definitions
 from engine.definitions.snapshot import Problem
 from engine.errors import InvalidInput
-from engine.query.examples import Selection, example_queries
+from engine.query.examples import Selection, examples_query
 from engine.query.source import unused_copies
 from engine.spec import Split
 from engine.workspace import Workspace
@@ -67,7 +67,9 @@ def test_a_view_and_a_glob_of_databases_are_tables_too(tmp_path: Path):
 def test_the_queries_run_without_the_database(tmp_path: Path):
     path = make_sqlite(tmp_path / "shop.db")
     with prepared(tmp_path, from_sqlite()) as (_, found):
-        queries = example_queries(found.rows, ("user", "item"), Selection(100, "buyer", Split(), 0))
+        queries = examples_query(
+            found.rows, ("user", "item"), Selection(100, "buyer", Split(), 0)
+        ).queries
     path.unlink()
     with duckdb.connect() as connection:
         rows = [row[:2] for q in queries.values() for row in connection.execute(q).fetchall()]

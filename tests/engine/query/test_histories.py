@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.definitions.checks import check_dataset
 from engine.errors import InvalidInput
-from engine.query.examples import Selection, example_columns, example_queries
+from engine.query.examples import Selection, example_columns, examples_query
 from engine.query.measuring import Measurement
 from engine.query.statement import dataset_sql
 from engine.spec import Column, Split
@@ -71,9 +71,9 @@ def test_a_sample_leaves_histories_whole(tmp_path: Path, sample_by: Literal["buy
     write_table(tmp_path / "t.parquet", events)
     definition = bought(last=100, tables={"t": "t.parquet"})
     with prepared(tmp_path, definition) as (connection, found):
-        queries = example_queries(
+        queries = examples_query(
             found.rows, ("item", "bought"), Selection(30, sample_by, Split(), 1)
-        )
+        ).queries
         rows = [row for query in queries.values() for row in connection.execute(query).fetchall()]
     assert 20 < len(rows) < 150
     for item, earlier, _ in rows:

@@ -41,6 +41,23 @@ def test_each_kind_of_join_keeps_its_rows_with_ids(root: Path, how: str, rows: l
     assert read_rows(root, definition, None, ("user", "item", "colour")) == rows
 
 
+@pytest.mark.parametrize(
+    ("primary", "how", "users"),
+    [
+        ("t", "left", "1239"), ("t", "inner", "123"), ("t", "right", "123"),
+        ("items", "left", "123"), ("items", "inner", "123"), ("items", "right", "1239"),
+    ],
+)  # fmt: skip
+def test_the_primary_table_is_the_one_whose_rows_stay(
+    root: Path, primary: str, how: str, users: str
+):
+    """The item of user 9 is in no table of items; nobody has the item c."""
+    other, on = ("items", {"item": "id"}) if primary == "t" else ("t", {"id": "item"})
+    joins = [{"table": other, "how": how, "on": on}]
+    found = read_rows(root, joined(primary=primary, joins=joins), None, ("user",))
+    assert "".join(user for (user,) in found) == users
+
+
 def test_a_join_goes_on_from_a_joined_table_and_on_several_columns(root: Path):
     write_table(root / "shades.parquet", "SELECT 'red' AS colour, 'a' AS item, 'dark' AS shade")
     definition = joined(

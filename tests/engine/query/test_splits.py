@@ -10,7 +10,7 @@ import pyarrow.parquet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.query.examples import Selection, example_queries
+from engine.query.examples import Selection, examples_query
 from engine.query.measuring import Measurement
 from engine.spec import SPLITS, Split, SplitName
 from tests.engine.query.local_data import dataset, key_of, prepared
@@ -57,7 +57,7 @@ def split_rows(
             measurement = Measurement(connection, prepared_rows.rows, ())
             newest = measurement.facts.newest or 0
             selection = Selection(percent, sample_by, split, seed, newest)
-            queries = example_queries(prepared_rows.rows, ("user", "item", "at"), selection)
+            queries = examples_query(prepared_rows.rows, ("user", "item", "at"), selection).queries
             found: Found = {
                 name: [row[:3] for row in connection.execute(query).fetchall()]
                 for name, query in queries.items()
