@@ -293,7 +293,7 @@ def _model_configs(inspection: Inspection, layout: _Layout) -> Iterator[ModelCon
         learning_rate=0.005,
         retrieval=retrieval,
         rating=_WEIGHTED_PRODUCT,
-        ranking_weight=3.0,
+        ranking_weight=2.0,
     )
     yield from _presets("multitask")
 
