@@ -32,9 +32,11 @@ _DETERMINED = 0.99
 """Share of the ids with a single value from which on a column counts as the id's attribute."""
 _REPEATED = 0.1
 """Share of the rows that repeat a buyer's product from which on what was bought is bought again."""
-_REPEATING = RetrievalSettings(temperature=0.15, softmax_group=256)
 _UNREPEATED = RetrievalSettings(temperature=0.3, softmax_group=256)
-"""A higher temperature keeps the products that a buyer has had from taking all the first ranks."""
+_REPEATING = _UNREPEATED.model_copy(
+    update={"popularity_weight": 2.0, "own_history": True, "own_history_weight": 10.0}
+)
+"""What a buyer had comes first by how often; the towers then rank what is new to the buyer."""
 _DOT_PRODUCT = RatingDefinition(preset="none", embedding_l2=0.05)
 _WEIGHTED_PRODUCT = RatingDefinition(layers=(), dot_product=False)
 """What is best for recall has one length; weights of each dimension make ratings of it as well."""
@@ -293,7 +295,7 @@ def _model_configs(inspection: Inspection, layout: _Layout) -> Iterator[ModelCon
         learning_rate=0.005,
         retrieval=retrieval,
         rating=_WEIGHTED_PRODUCT,
-        ranking_weight=3.0,
+        ranking_weight=2.0,
     )
     yield from _presets("multitask")
 

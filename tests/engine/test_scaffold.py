@@ -54,15 +54,21 @@ def test_a_file_of_ratings_becomes_a_workspace(tmp_path: Path, rows: int) -> Non
     }
 
 
-@pytest.mark.parametrize(("products", "temperature"), [(5, 0.15), (10_000, 0.3)])
-def test_the_temperature_is_higher_where_nobody_buys_a_product_again(
-    tmp_path: Path, products: int, temperature: float
+@pytest.mark.parametrize(
+    ("products", "own"),
+    [
+        (5, {"popularity_weight": 2.0, "own_history": True, "own_history_weight": 10.0}),
+        (10_000, {}),
+    ],
+)
+def test_own_history_counts_where_products_are_bought_again(
+    tmp_path: Path, products: int, own: dict[str, object]
 ) -> None:
     rows: list[list[object]] = [[f"u{i % 20}", f"p{i % products}", i] for i in range(400)]
     scaffold([write_csv(tmp_path / "sales.csv", ["user", "item", "at"], rows)], tmp_path)
     first, *_ = definitions(tmp_path, "models").values()
     assert first["combine"] == "sum"
-    assert first["retrieval"] == {"temperature": temperature, "softmax_group": 256}
+    assert first["retrieval"] == {"temperature": 0.3, "softmax_group": 256, **own}
 
 
 def test_files_outside_the_workspace_are_named_by_absolute_path(tmp_path: Path, root: Path) -> None:

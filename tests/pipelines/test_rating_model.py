@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import pipelines.tf_environment  # noqa: F401
+from engine.spec import Dense
 from tests.pipelines.small_examples import VOCABULARIES, small_examples, small_spec
 
 pytestmark = pytest.mark.pipeline
@@ -86,6 +87,22 @@ def test_terms_of_a_rating_add_up():
     u, v = model.query_tower(batch["query"]), model.candidate_tower(batch["candidate"])
     expected = 3 + np.sum(u * v, axis=1) + 0.75
     np.testing.assert_allclose(model.raw_ratings(*pair(batch)), expected, rtol=1e-5)
+
+
+def test_a_head_weights_both_vectors_and_their_product_after_its_layers():
+    batch = batch_of()
+    for layers in ((), (Dense(units=2, activation="relu"),)):
+        model = model_of(layers=layers, dot_product=False, biases=False)
+        model.compute_loss(batch)
+        u, v = model.query_tower(batch["query"]), model.candidate_tower(batch["candidate"])
+        joined = np.concatenate([u, v, u * v], axis=1)
+        if layers:
+            kernel, bias = model.rating._hidden[0].get_weights()
+            joined = np.maximum(0, joined @ kernel + bias)
+        weights = np.linspace(-1, 1, joined.shape[1], dtype=np.float32)[:, None]
+        model.rating._output.set_weights([weights])
+        found = model.raw_ratings(*pair(batch))
+        np.testing.assert_allclose(found, 3 + (joined @ weights)[:, 0], rtol=1e-4)
 
 
 def test_penalties_count_in_the_total_loss_only():

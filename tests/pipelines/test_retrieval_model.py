@@ -116,6 +116,23 @@ def test_a_tower_concatenates_its_tensors_in_the_order_of_the_features():
     assert joined.shape[1] == small_spec().features.product_dim
 
 
+def test_a_sum_adds_embeddings_and_projects_the_rest():
+    """Price (a z-score), its bucket, the product, the time of day (2 numbers) and the kind."""
+    spec = small_spec(model={"combine": "sum", "output_dim": 4}).replace(
+        features=small_spec().features.at_width(4)
+    )
+    tower, inputs = TwoTowerModel(spec, VOCABULARIES).candidate_tower, batch_of(3)["candidate"]
+    found = tower._sum(tower._fields(inputs))
+    fields = [field.numpy() for field in tower._fields(inputs)]
+    kernels = [v.numpy() for v in tower.trainable_variables if "projection" in v.name]
+    assert [kernel.shape for kernel in kernels] == [(1, 4), (2, 4)]
+    price, bucket, product, day, kind = fields
+    expected = price @ kernels[0] + bucket + product + day @ kernels[1] + kind
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    length = np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(tower(inputs), expected / length, rtol=1e-4)
+
+
 def test_embeddings_start_small():
     model = model_of(small_spec())
     model.query_tower(batch_of(3)["query"])
