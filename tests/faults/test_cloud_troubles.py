@@ -140,6 +140,15 @@ def test_a_cancel_that_comes_too_late_leaves_the_result(engine: CloudEngine, clo
         engine.service.cancel_quick_test(number)
 
 
+def test_a_job_that_ends_while_it_is_cancelled_keeps_its_result(engine: CloudEngine, cloud: Cloud):
+    number = engine.create(Behaviour(seconds=0.5))
+    engine.tick_until(number, "running")
+    cloud.pipelines.faults.plan("CancelPipelineJob", "hang", times=1)
+    engine.service.cancel_quick_test(number)
+    engine.tick()  # gives up on the answer; the job has ended when it asks again
+    assert engine.tick_until(number, "completed", "cancelled").status == "completed"
+
+
 def test_a_cancel_before_the_job_is_there_ends_it(engine: CloudEngine, cloud: Cloud):
     number = engine.create(LONG)
     cloud.builds.faults.plan("CreateBuild", "lose", times=1)

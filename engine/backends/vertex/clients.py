@@ -5,21 +5,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import google.auth
 from google.api_core import exceptions
 from google.api_core.client_options import ClientOptions
-from google.api_core.retry import Retry, if_exception_type
-from google.auth.credentials import Credentials
+from google.api_core.retry import Retry
 from google.auth.transport.requests import AuthorizedSession
 from google.cloud.aiplatform_v1 import PipelineServiceClient
 from google.cloud.devtools.cloudbuild_v1 import CloudBuildClient
 from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
 from google.cloud.storage import Client as StorageClient
 
+from engine.backends.vertex.login import Login
+from engine.backends.vertex.problems import is_login
 from engine.config import EndpointSettings
 from engine.spec.cloud import CloudTarget
 
-_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _PASSING = (
     exceptions.ServiceUnavailable,
     exceptions.DeadlineExceeded,
@@ -48,7 +47,7 @@ class Patience:
     def options(self) -> dict[str, Any]:
         """`timeout` and `retry` of a call that may be repeated, with jitter between."""
         retry = Retry(
-            predicate=if_exception_type(*_PASSING),
+            predicate=_passes,
             initial=self.pause,
             maximum=8.0,
             multiplier=2.0,
@@ -80,15 +79,14 @@ class Clients:
         self._lock = threading.RLock()
 
     @cached_property
-    def credentials(self) -> Credentials:
+    def credentials(self) -> Login:
         """The credentials of whoever is signed in.
 
         Raises:
             google.auth.exceptions.DefaultCredentialsError: nobody is.
         """
         with self._lock:
-            credentials, _ = google.auth.default(scopes=[_SCOPE])
-            return credentials
+            return Login()
 
     @cached_property
     def pipelines(self) -> PipelineServiceClient:
@@ -144,3 +142,8 @@ class Clients:
         """Address of the project's enabled services."""
         host = self._endpoints.services or "https://serviceusage.googleapis.com"
         return f"{host}/v1/projects/{self.target.project}/services"
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether an error goes away by itself; gRPC calls a login that has expired unavailable."""
+    return isinstance(error, _PASSING) and not is_login(error)

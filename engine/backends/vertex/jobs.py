@@ -136,6 +136,10 @@ class Jobs:
                 return
 
 
+NOT_BEGUN = (State.STATE_UNSPECIFIED, State.PENDING, State.NOT_TRIGGERED)
+"""States of a task that can't have logged anything."""
+
+
 def status_of(job: PipelineJob) -> RunStatus:
     """Return what a job, asked for by itself, says about its run."""
     phase = _PHASES.get(job.state, "running")
@@ -145,8 +149,8 @@ def status_of(job: PipelineJob) -> RunStatus:
         phase=phase,
         components=components if began or phase != "starting" else (),
         step="Waiting for Vertex AI" if phase == "starting" else None,
-        started_at=_time(job, "start_time") or _time(job, "create_time"),
-        ended_at=_time(job, "end_time"),
+        started_at=time_of(job, "start_time") or time_of(job, "create_time"),
+        ended_at=time_of(job, "end_time"),
         job_name=job.name,
     )
 
@@ -228,8 +232,8 @@ def _component(name: ComponentName, task: PipelineTaskDetail | None) -> Componen
             "name": name,
             "status": _TASK_STATUS.get(task.state, "running"),
             "cached": task.state == State.SKIPPED,
-            "started_at": _time(task, "start_time"),
-            "ended_at": _time(task, "end_time"),
+            "started_at": time_of(task, "start_time"),
+            "ended_at": time_of(task, "end_time"),
             "outputs": _outputs(task),
         }
     )
@@ -249,6 +253,7 @@ class _Artifact(Protocol):
     uri: str
 
 
-def _time(message: object, field: str) -> datetime | None:
+def time_of(message: object, field: str) -> datetime | None:
+    """Return a field of a message that is a time; None where it isn't set."""
     value: object = getattr(message, field)
     return utc(value) if value else None

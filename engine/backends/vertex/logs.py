@@ -3,12 +3,14 @@
 The project may list 60 times a minute, whoever asks: calls are counted here, and answers kept.
 """
 
+import math
 import re
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from google.cloud.aiplatform_v1 import PipelineJob
@@ -16,7 +18,7 @@ from google.cloud.logging_v2.types import ListLogEntriesRequest
 from google.cloud.logging_v2.types import LogEntry as CloudEntry
 
 from engine.backends.vertex.clients import Clients
-from engine.backends.vertex.jobs import job_numbers, tasks_of, utc
+from engine.backends.vertex.jobs import NOT_BEGUN, job_numbers, tasks_of, time_of, utc
 from engine.backends.vertex.problems import told
 from engine.errors import EnvironmentNotReady
 from engine.spec.run_folder import ComponentName, LogEntry, Severity
@@ -25,6 +27,9 @@ LISTS_A_MINUTE = 50
 """Fewer than the quota of 60: others of the project look at logs, too."""
 KEPT_SECONDS = 10.0
 """How long the log of a component is not asked for again while its state stays the same."""
+_KEPT_ANSWERS = 200
+_LATE = timedelta(minutes=1)
+"""How long after its end a component's last entries may take to arrive."""
 _BEFORE = timedelta(minutes=5)
 _MESSAGE_LIMIT = 4096
 _SERVICE = "Cloud Logging"
@@ -47,30 +52,35 @@ class PipelineLogsService:
         self._clock = clock
         self._lock = threading.Lock()
         self._calls: deque[float] = deque()
-        self._kept: dict[tuple[str, str, int, str], tuple[float, list[LogEntry]]] = {}
+        self._kept: dict[tuple[str, int, str], tuple[float, list[LogEntry]]] = {}
 
     def get_component_logs(
         self, job: PipelineJob, component: ComponentName, *, limit: int = 50
     ) -> list[LogEntry]:
         """Return the newest entries of a component, newest first, of all its attempts.
 
-        Those of the tasks' own machines; where they have none, those of the pipeline job.
+        Those of the tasks' own machines; where they have none, those of the pipeline job. A
+        component that hasn't begun has none, unless the job ended before any did.
 
         Raises:
             EnvironmentNotReady: Cloud Logging doesn't answer, or its quota is used up.
         """
-        key = (job.name, component, limit, _state(job, component))
-        with self._lock:
-            kept = self._kept.get(key)
-            if kept is not None and self._clock() - kept[0] < KEPT_SECONDS:
-                return kept[1]
+        begun = {n: task for n, task in tasks_of(job).items() if task.state not in NOT_BEGUN}
+        task = begun.get(component)
+        if task is None and (begun or not job.end_time):
+            return []
+        ended_at = time_of(task or job, "end_time")
+        goes_on = ended_at is None or datetime.now(UTC) - ended_at < _LATE
+        ask = partial(
+            self._list,
+            job=job,
+            limit=limit,
+            state=(task or job).state.name,
+            kept_seconds=KEPT_SECONDS if goes_on else math.inf,
+        )
         numbers = job_numbers(job, component)
-        found = self._list(_of_task(numbers), job, limit) if numbers else []
-        if not found:
-            found = self._list(_of_pipeline(job), job, limit)
-        with self._lock:
-            self._kept[key] = (self._clock(), found)
-        return found
+        found = ask(_of_task(numbers)) if numbers else []
+        return found or ask(_of_pipeline(job))
 
     def cause(self, job: PipelineJob, component: ComponentName) -> str | None:
         """Return the exception that a component ended with, as "ValueError: …"; None if unknown."""
@@ -84,11 +94,29 @@ class PipelineLogsService:
                 return f"{name.rpartition('.')[2]}: {text.strip()}"
         return None
 
-    def _list(self, resource: str, job: PipelineJob, limit: int) -> list[LogEntry]:
+    def _list(
+        self, resource: str, *, job: PipelineJob, limit: int, state: str, kept_seconds: float
+    ) -> list[LogEntry]:
+        """Return the newest entries of a resource, as they were not longer ago than told."""
         since = utc(job.create_time) - _BEFORE
+        wanted = f'{resource} AND timestamp>="{since:%Y-%m-%dT%H:%M:%SZ}"'
+        key = (wanted, limit, state)
+        with self._lock:
+            kept = self._kept.get(key)
+        if kept is not None and self._clock() - kept[0] < kept_seconds:
+            return kept[1]
+        found = self._asked(wanted, limit)
+        with self._lock:
+            self._kept.pop(key, None)  # the newest answer is the last one
+            self._kept[key] = (self._clock(), found)
+            if len(self._kept) > _KEPT_ANSWERS:
+                del self._kept[next(iter(self._kept))]
+        return found
+
+    def _asked(self, wanted: str, limit: int) -> list[LogEntry]:
         request = ListLogEntriesRequest(
             resource_names=[f"projects/{self._clients.target.project}"],
-            filter=f'{resource} AND timestamp>="{since:%Y-%m-%dT%H:%M:%SZ}"',
+            filter=wanted,
             order_by="timestamp desc",
             page_size=limit,
         )
@@ -112,11 +140,6 @@ class PipelineLogsService:
                     hint=f"Look again in {max(seconds, 1):.0f} s.",
                 )
             self._calls.append(now)
-
-
-def _state(job: PipelineJob, component: ComponentName) -> str:
-    task = tasks_of(job).get(component)
-    return task.state.name if task is not None else ""
 
 
 def _of_task(numbers: Sequence[str]) -> str:

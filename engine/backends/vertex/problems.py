@@ -21,6 +21,10 @@ _UNREACHABLE = re.compile(
     r"failed to connect|name resolution|resolve|dns|unreachable|connection refused|no route",
     re.IGNORECASE,
 )
+_REFUSED_LOGIN = re.compile(
+    r"invalid_grant|invalid_rapt|reauthentication|expired or revoked|account has been deleted",
+    re.IGNORECASE,
+)
 _DISABLED = re.compile(
     r"\b([a-z]+\.googleapis\.com)\b.*(disabled|has not been used)|SERVICE_DISABLED"
 )
@@ -67,7 +71,7 @@ def explained(error: BaseException, service: str, what: str, project: str) -> En
         error = error.cause
     if isinstance(error, auth.DefaultCredentialsError):
         return EnvironmentNotReady("Nobody is signed in to Google Cloud.", hint=SIGN_IN)
-    if isinstance(error, (auth.RefreshError, api.Unauthenticated)) and not _is_network(error):
+    if is_login(error):
         return EnvironmentNotReady("The login to Google Cloud has expired.", hint=SIGN_IN)
     if isinstance(error, api.Forbidden):
         return _forbidden(error, service, what, project)
@@ -75,7 +79,7 @@ def explained(error: BaseException, service: str, what: str, project: str) -> En
         return _no_project(project)
     if isinstance(error, (api.TooManyRequests,)):
         return EnvironmentNotReady(
-            f"{service}'s quota of {project} is used up: {what} has to wait.", hint=_WAIT
+            f"{service}'s quota of {project} is used up: it can't {what} now.", hint=_WAIT
         )
     if isinstance(error, (api.DeadlineExceeded, api.GatewayTimeout, requests.Timeout)):
         return EnvironmentNotReady(f"{service} doesn't answer in time to {what}.", hint=_WAIT)
@@ -120,6 +124,13 @@ def _no_project(project: str) -> EnvironmentNotReady:
         f"There is no project {project}, or your account doesn't see it.",
         hint="Correct `project` under [cloud] in config.toml; `gcloud projects list` lists yours.",
     )
+
+
+def is_login(error: BaseException) -> bool:
+    """Whether the login has expired or was revoked, however a library says so."""
+    if isinstance(error, (auth.RefreshError, api.Unauthenticated)):
+        return not _is_network(error)
+    return isinstance(error, api.ServiceUnavailable) and bool(_REFUSED_LOGIN.search(str(error)))
 
 
 def _is_network(error: BaseException) -> bool:

@@ -57,19 +57,21 @@ class Submitter:
         Raises:
             EnvironmentNotReady: the last attempt came to nothing.
         """
+        started: threading.Thread | None = None
         with self._lock:
             self._raise_error(spec.uid)
-            thread = self._threads.get(spec.uid)
-            if thread is None:
+            if spec.uid not in self._threads:
                 self._failed.discard(spec.uid)
                 thread = threading.Thread(
                     target=self._submit, args=(spec,), name=f"submit {spec.uid}", daemon=True
                 )
                 self._threads[spec.uid] = thread
                 thread.start()
-        thread.join(_JOIN_SECONDS)
-        with self._lock:
-            self._raise_error(spec.uid)
+                started = thread
+        if started is not None:  # one that hangs is waited for once, not at every look
+            started.join(_JOIN_SECONDS)
+            with self._lock:
+                self._raise_error(spec.uid)
 
     def step(self, uid: str) -> str | None:
         """Return what a submission is at; None when nothing is being done for it."""

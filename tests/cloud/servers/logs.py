@@ -34,7 +34,7 @@ class Logging:
 
     def __init__(self, project: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._project = project
-        self._clock = clock
+        self.clock = clock
         self._lock = threading.Lock()
         self._lists: deque[float] = deque()
         self.faults = Faults()
@@ -45,6 +45,12 @@ class Logging:
         """Return what a server has to offer."""
         methods = {"ListLogEntries": Method(self._list, ListLogEntriesRequest)}
         return [Service("google.logging.v2.LoggingServiceV2", methods, self.faults)]
+
+    def forget(self) -> None:
+        """Begin anew: nothing was logged, and nobody has asked."""
+        with self._lock:
+            for kept in (self.entries, self.filters, self._lists):
+                kept.clear()
 
     def write(
         self,
@@ -94,7 +100,7 @@ class Logging:
 
     def _count(self) -> None:
         with self._lock:
-            now = self._clock()
+            now = self.clock()
             while self._lists and self._lists[0] <= now - 60:
                 self._lists.popleft()
             if len(self._lists) >= LISTS_A_MINUTE:
