@@ -103,19 +103,14 @@ def seen_in_train(metrics: TrainingMetrics | None) -> SeenInTrain | None:
     )
 
 
-def verdicts(
-    metrics: TrainingMetrics | None, warnings: Sequence[str] = (), *, completed: bool
-) -> tuple[str, ...]:
+def verdicts(metrics: TrainingMetrics | None, warnings: Sequence[str] = ()) -> tuple[str, ...]:
     """Return what has to be known of an experiment, in sentences.
 
     Args:
         metrics: the final ones, once it has them.
         warnings: what was worth telling before the run; they come first.
-        completed: whether metrics are to be expected.
     """
     found = _on_metrics(metrics) if metrics else []
-    if completed and metrics is None:
-        found.append("The run left no readable metrics.")
     # The result says again, and with more words, what a warning expected of it.
     news = [w for w in warnings if not any(f.startswith(_subject(w)) for f in found)]
     return (*news, *found)

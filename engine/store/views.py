@@ -59,7 +59,7 @@ def detail(
             "baseline": baseline(metrics),
             "interval": metrics.interval if metrics else None,
             "references": references(metrics),
-            "verdicts": verdicts(metrics, warnings, completed=row.status == "completed"),
+            "verdicts": verdicts(metrics, warnings),
             "seen_in_train": seen_in_train(metrics),
             "index": metrics.index if metrics else None,
             "components": _components(row.components),

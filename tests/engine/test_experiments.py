@@ -157,6 +157,17 @@ def test_results_are_there_before_the_verdict(service, backend, row, started):
     assert row(started.number).status == "completed"
 
 
+def test_run_whose_metrics_nobody_can_read_has_failed(service, backend, row, started):
+    backend.results[started.uid] = None
+    backend.put(started.uid, ended("completed"))
+    service.poll_experiment_status(started.number)
+    seen = row(started.number)
+    assert (seen.status, seen.error_component) == ("failed", "Train")
+    assert seen.error_message == (
+        "The run ended, but its training_metrics.json is missing or damaged."
+    )
+
+
 def test_failed_run_keeps_its_reason(service, backend, row, started):
     backend.put(started.uid, ended("failed", error=failure()))
     service.poll_experiment_status(started.number)

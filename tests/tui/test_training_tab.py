@@ -144,14 +144,6 @@ async def test_cancelled_run_keeps_its_curves(run, opened):
 
 
 @in_loop
-async def test_completed_run_without_metrics_says_so(run, opened):
-    async with opened() as tab:
-        await tab.show(run.ends("completed", epochs=3))
-        assert "The run left no readable metrics." in tab.text
-        assert "This run has no Recall@K." in tab.text
-
-
-@in_loop
 async def test_problem_is_shown_in_place_and_the_curves_stay(run, opened):
     async with opened() as tab:
         await tab.show(run.trains(2))
