@@ -65,6 +65,179 @@ OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
             "bigquery.tables",
         ),
     },
+    "features": {
+        "engine/test_planning::test_joined_tables_and_a_target_are_planned": (
+            "dataset",
+            "target.column",
+        ),
+        "pipelines/test_target::test_labels_are_clipped_at_percentiles_of_train": ("target.clip",),
+        "pipelines/test_target::test_the_logarithm_is_of_one_more": ("target.log1p",),
+        "pipelines/test_target::test_scores_have_the_mean_and_deviation_of_train": (
+            "target.normalize",
+        ),
+        "pipelines/test_preprocessing::test_tokens_are_numbered_by_frequency_after_missing": (
+            "feature.column",
+            "feature.data_type = text",
+            "feature.transforms = embed",
+        ),
+        "engine/spec/test_spec::test_each_tower_has_exactly_one_id": ("feature.primary",),
+        "pipelines/test_preprocessing::test_numbers_become_z_scores_of_the_finite_values": (
+            "feature.data_type = numeric",
+            "feature.transforms = normalize",
+        ),
+        "pipelines/test_preprocessing::test_numbers_fall_into_quantile_buckets_from_one": (
+            "feature.transforms = bucketize",
+            "feature.buckets",
+        ),
+        "pipelines/test_preprocessing::test_cycles_are_sin_and_cos_of_the_position_in_utc": (
+            "feature.data_type = temporal",
+            "feature.transforms = cyclical_yearly",
+            "feature.transforms = cyclical_quarterly",
+            "feature.transforms = cyclical_monthly",
+            "feature.transforms = cyclical_weekly",
+            "feature.transforms = cyclical_daily",
+        ),
+        "pipelines/test_fields::test_a_history_is_the_mean_of_the_candidate_towers_embeddings": (
+            "feature.data_type = history",
+            "feature.transforms = average",
+        ),
+        "pipelines/test_preprocessing::"
+        "test_a_history_is_its_last_products_by_the_product_ids_vocabulary": (
+            "feature.max_length",
+        ),
+        "engine/test_planning::test_embedding_dims_follow_the_distinct_values": ("feature.dim",),
+        "pipelines/test_preprocessing::test_crosses_are_hashes_of_tokens_and_buckets": (
+            "cross.columns",
+            "cross.buckets",
+            "cross.crossing_buckets",
+        ),
+        "engine/test_previews::test_crosses_have_a_table_of_their_hashes": ("cross.dim",),
+    },
+    "models": {
+        "pipelines/test_retrieval_model::test_the_loss_is_the_mean_in_batch_cross_entropy": (
+            "type = retrieval",
+            "retrieval.temperature",
+        ),
+        "pipelines/test_rating_model::"
+        "test_the_output_starts_at_the_mean_and_rows_without_label_do_not_count": (
+            "type = ranking",
+            "rating.loss = mse",
+        ),
+        "pipelines/test_rating_model::test_losses_of_a_multitask_model_are_weighted": (
+            "type = multitask",
+            "retrieval_weight",
+            "ranking_weight",
+        ),
+        "pipelines/test_retrieval_model::"
+        "test_a_tower_concatenates_its_tensors_in_the_order_of_the_features": ("combine = mlp",),
+        "pipelines/test_retrieval_model::test_a_sum_adds_embeddings_and_projects_the_rest": (
+            "combine = sum",
+            "output_dim",
+        ),
+        "engine/definitions/test_models::test_a_preset_resolves_to_the_documented_towers": (
+            "preset = minimal",
+            "preset = standard",
+            "preset = deep",
+            "preset = asymmetric",
+            "preset = regularized",
+        ),
+        "pipelines/test_layers::test_a_dense_layer_is_the_activation_of_weights_and_bias": (
+            "layer = dense",
+            "layer.units",
+            "layer.activation = relu",
+            "layer.activation = gelu",
+            "layer.activation = tanh",
+            "layer.activation = sigmoid",
+            "layer.activation = selu",
+            "layer.activation = linear",
+        ),
+        "pipelines/test_retrieval_model::test_penalties_count_in_the_total_loss_only": (
+            "layer.l1",
+            "layer.l2",
+        ),
+        "pipelines/test_layers::test_dropout_drops_its_share_and_scales_what_is_left": (
+            "layer = dropout",
+            "layer.rate",
+        ),
+        "pipelines/test_layers::test_batch_norm_is_by_column_and_layer_norm_by_row": (
+            "layer = batch_norm",
+            "layer = layer_norm",
+        ),
+        "pipelines/test_layers::test_two_steps_move_a_weight_as_the_optimizer_says": (
+            "optimizer = adagrad",
+            "optimizer = adam",
+            "optimizer = adamw",
+            "optimizer = sgd",
+            "optimizer = rmsprop",
+            "optimizer = ftrl",
+            "learning_rate",
+        ),
+        "pipelines/test_rating_model::test_row_wise_adam_moves_only_the_rows_of_the_batch": (
+            "row_wise",
+        ),
+        "pipelines/test_trainer::test_the_last_partial_batch_is_trained_on_too": ("batch_size",),
+        "pipelines/test_retrieval_model::test_outputs_have_length_one_when_normalized": (
+            "retrieval.normalize",
+        ),
+        "pipelines/test_softmax_options::"
+        "test_groups_have_a_softmax_each_and_the_rest_meets_the_last_of_the_batch": (
+            "retrieval.softmax_group",
+        ),
+        "pipelines/test_retrieval_model::test_logq_correction_subtracts_log_q_from_the_logits": (
+            "retrieval.logq_correction",
+        ),
+        "pipelines/test_softmax_options::"
+        "test_a_row_is_not_its_own_negative_when_accidental_hits_are_removed": (
+            "retrieval.remove_accidental_hits",
+        ),
+        "pipelines/test_softmax_options::test_hard_negatives_are_the_highest_scores": (
+            "retrieval.hard_negatives",
+        ),
+        "pipelines/test_softmax_options::test_label_smoothing_spreads_a_share_of_the_target": (
+            "retrieval.label_smoothing",
+        ),
+        "pipelines/test_rating_model::test_a_score_is_the_product_and_the_weighted_prior": (
+            "retrieval.popularity_prior",
+            "retrieval.popularity_weight",
+            "retrieval.own_history",
+        ),
+        "pipelines/test_rating_model::test_own_history_adds_the_log_of_the_counts": (
+            "retrieval.own_history_weight",
+        ),
+        "pipelines/test_index::test_scann_gives_exact_scores_of_different_products_best_first": (
+            "retrieval.index = scann",
+            "retrieval.top_k",
+        ),
+        "pipelines/test_index::"
+        "test_brute_force_answers_small_catalogues_and_where_it_is_asked_for": (
+            "retrieval.index = brute_force",
+        ),
+        "pipelines/test_index::test_brute_force_answers_where_products_are_fewer_than_leaves": (
+            "retrieval.num_leaves",
+        ),
+        "pipelines/test_index::test_given_leaves_are_searched": ("retrieval.leaves_to_search",),
+        "engine/definitions/test_models::test_a_rating_head_resolves_from_its_preset": (
+            "rating.preset = minimal",
+            "rating.preset = standard",
+            "rating.preset = deep",
+            "rating.preset = none",
+        ),
+        "pipelines/test_rating_model::test_terms_of_a_rating_add_up": (
+            "rating.dot_product",
+            "rating.biases",
+        ),
+        "pipelines/test_rating_model::test_penalties_count_in_the_total_loss_only": (
+            "rating.embedding_l2",
+            "rating.bias_l2",
+        ),
+        "pipelines/test_rating_model::test_huber_is_quadratic_below_its_delta": (
+            "rating.loss = huber",
+            "rating.huber_delta",
+        ),
+        "pipelines/test_rating_model::test_cross_entropy_is_from_logits_and_starts_at_the_share": (
+            "rating.loss = binary_crossentropy",
+        ),
+    },
     "runs": {
         "engine/test_planning::test_features_are_resolved_by_type_and_cardinality": (
             "feature_config",

@@ -37,7 +37,8 @@ _REPEATING = _UNREPEATED.model_copy(
     update={"popularity_weight": 2.0, "own_history": True, "own_history_weight": 10.0}
 )
 """What a buyer had comes first by how often; the towers then rank what is new to the buyer."""
-_DOT_PRODUCT = RatingDefinition(preset="none", embedding_l2=0.05)
+_FEW_RATINGS = 20_000
+"""With fewer rows even the smallest batch gives fewer steps than ratings want: they are longer."""
 _WEIGHTED_PRODUCT = RatingDefinition(layers=(), dot_product=False)
 """What is best for recall has one length; weights of each dimension make ratings of it as well."""
 _MOST_VALUES = 5_000
@@ -283,8 +284,8 @@ def _model_configs(inspection: Inspection, layout: _Layout) -> Iterator[ModelCon
         type="ranking",
         combine="sum",
         output_dim=32,
-        learning_rate=0.003,
-        rating=_DOT_PRODUCT,
+        learning_rate=0.008 if layout.primary.rows < _FEW_RATINGS else 0.003,
+        rating=RatingDefinition(preset="none", embedding_l2=_penalty(layout.primary.rows)),
     )
     yield from _presets("ranking")
     yield ModelConfigDefinition(
@@ -298,6 +299,11 @@ def _model_configs(inspection: Inspection, layout: _Layout) -> Iterator[ModelCon
         ranking_weight=2.0,
     )
     yield from _presets("multitask")
+
+
+def _penalty(rows: int) -> float:
+    """Return the penalty on the embeddings: the fewer ratings, the less each can be believed."""
+    return round(min(max(4_000 / rows, 0.05), 0.5), 2)
 
 
 def _presets(model_type: ModelType) -> Iterator[ModelConfigDefinition]:

@@ -63,7 +63,9 @@ def test_a_ranking_model_adds_a_penalised_product_to_the_biases(plans):
     rating = plans["ranking"].model.rating
     assert rating.layers is None
     assert rating.biases
-    assert rating.embedding_l2 > 0
+    rows = sum(plans["ranking"].rows.model_dump().values())
+    expected = {1_000: (0.5, 0.008), 20_000: (0.2, 0.003)}[rows]
+    assert (rating.embedding_l2, plans["ranking"].params.learning_rate) == expected
 
 
 def test_a_multitask_model_weights_the_dimensions_of_what_it_retrieves_by(plans):
