@@ -67,7 +67,7 @@ def explained(error: BaseException, service: str, what: str, project: str) -> En
         error = error.cause
     if isinstance(error, auth.DefaultCredentialsError):
         return EnvironmentNotReady("Nobody is signed in to Google Cloud.", hint=SIGN_IN)
-    if isinstance(error, (auth.RefreshError, api.Unauthenticated)) and not _is_network(error):
+    if isinstance(error, (auth.RefreshError, api.Unauthorized)) and not _is_network(error):
         return EnvironmentNotReady("The login to Google Cloud has expired.", hint=SIGN_IN)
     if isinstance(error, api.Forbidden):
         return _forbidden(error, service, what, project)
