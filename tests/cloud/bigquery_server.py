@@ -227,12 +227,8 @@ class BigQuery(JsonService):
             if table.name in found and found[table.name][0] != file:
                 refuse("INVALID_ARGUMENT", "This server takes one table of a name in a query.")
             columns = {field.name for field in _fields(duckdb.sql(f"FROM '{file}'"))}
-            found[table.name] = (
-                file,
-                columns if parsed.find(exp.Star) is None else columns & named,
-            )
-            if _selects_all(parsed, table):
-                found[table.name] = (file, columns)
+            named_here = columns if _selects_all(table) else columns & named
+            found[table.name] = (file, named_here)
         return found
 
     def _check_project(self, request: Request) -> None:
@@ -269,7 +265,7 @@ def _check_keys(given: dict[str, Any], known: set[str]) -> None:
         refuse("INVALID_ARGUMENT", f"Unknown name {sorted(unknown)}: Cannot find field.")
 
 
-def _selects_all(parsed: exp.Expression, table: exp.Table) -> bool:
+def _selects_all(table: exp.Table) -> bool:
     """Whether a star stands for the columns of a table, `count(*)` aside."""
     select = table.find_ancestor(exp.Select)
     return select is not None and any(isinstance(e, exp.Star) for e in select.expressions)

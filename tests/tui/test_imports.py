@@ -10,10 +10,11 @@ HEAVY = (
     "optuna",
     "apache_beam",
     "google.api_core",
-    "google.cloud.aiplatform",
-    "google.cloud.logging",
-    "google.cloud.storage",
+    "google.auth",
+    "google.cloud",
     "grpc",
+    "engine.backends.vertex.clients",
+    "engine.bigquery.warehouse",
     "scann",
 )
 LATER = ("sqlalchemy", "pydantic", "alembic", "duckdb", "sqlglot", "plotext", "click", "watchfiles")

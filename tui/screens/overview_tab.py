@@ -131,7 +131,10 @@ def _error(seen: "ExperimentDetail", width: int, look: Look) -> list[Content]:
     if error is None:
         return []
     where = f" in {error.component}" if error.component else ""
-    lines = [Content.styled(f"{look.icon('failed')} Failed{where}", f"{BOLD} {BAD}")]
+    if seen.status == "failed":
+        lines = [Content.styled(f"{look.icon('failed')} Failed{where}", f"{BOLD} {BAD}")]
+    else:
+        lines = [Content.styled(f"{look.icon('warning')} It waits", f"{BOLD} {WARNING}")]
     lines += _wrapped(safe_line(error.message, limit=2_000), width, "")
     if error.hint:
         lines += _wrapped(safe_line(error.hint, limit=1_000), width, MUTED)

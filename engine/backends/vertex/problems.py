@@ -128,7 +128,7 @@ def _no_project(project: str) -> EnvironmentNotReady:
 
 def is_login(error: BaseException) -> bool:
     """Whether the login has expired or was revoked, however a library says so."""
-    if isinstance(error, (auth.RefreshError, api.Unauthenticated)):
+    if isinstance(error, (auth.RefreshError, api.Unauthorized)):
         return not _is_network(error)
     return isinstance(error, api.ServiceUnavailable) and bool(_REFUSED_LOGIN.search(str(error)))
 

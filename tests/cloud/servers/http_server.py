@@ -40,9 +40,9 @@ class JsonService:
 
 
 @contextmanager
-def serve(service: JsonService) -> Generator[str]:
-    """Serve on a free port of this machine; yield the address."""
-    server = _Server(service)
+def serve(service: JsonService, *, anonymous: bool = False) -> Generator[str]:
+    """Serve on a free port of this machine, to the nameless too if so; yield the address."""
+    server = _Server(service, anonymous)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
@@ -56,9 +56,10 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, service: JsonService) -> None:
+    def __init__(self, service: JsonService, anonymous: bool) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.service = service
+        self.anonymous = anonymous
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -83,7 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815
 
     def _answered(self, body: bytes) -> dict[str, Any]:
-        if not self.headers.get("authorization", "").startswith("Bearer "):
+        signed = self.headers.get("authorization", "").startswith("Bearer ")
+        if not (signed or self.server.anonymous):
             refuse("UNAUTHENTICATED", "Request is missing required authentication credential.")
         path = urlsplit(self.path)
         query = {key: values[-1] for key, values in parse_qs(path.query).items()}
@@ -96,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
             refuse("NOT_FOUND", f"The requested URL {path.path} was not found on this server.")
         if unknown := query.keys() - route.query:
             refuse("INVALID_ARGUMENT", f"Unknown name {sorted(unknown)}.")
-        request = Request(found.groupdict(), query, json.loads(body) if body else {})
+        request = Request(found.groupdict(), query, _json(body))
         return self._with_faults(route, request)
 
     def _with_faults(self, route: Route, request: Request) -> dict[str, Any]:
@@ -119,6 +121,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    try:
+        return json.loads(body) if body else {}
+    except ValueError:
+        return {}  # a form, as requests for tokens are
 
 
 class _Lost(Exception):
