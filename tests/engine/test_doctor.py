@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.doctor import Check, examine, lingering
+from engine.doctor import examine, lingering
+from engine.findings import Check
 from engine.workspace import Workspace
 
 

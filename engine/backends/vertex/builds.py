@@ -1,6 +1,7 @@
 """Builds of Cloud Build: each compiles one experiment in our image and creates its pipeline job."""
 
 import json
+from datetime import UTC, datetime
 from importlib.resources import files
 from typing import cast
 
@@ -17,7 +18,7 @@ from engine.backends.vertex.clients import Clients
 from engine.backends.vertex.problems import told
 from engine.backends.vertex.record import Submission
 from engine.spec import ExperimentSpec
-from engine.spec.cloud import WORKSPACE_LABEL, build_substitutions, compile_options
+from engine.spec.cloud import WORKSPACE_LABEL, CloudTarget, build_substitutions, compile_options
 
 _SERVICE = "Cloud Build"
 Status = Build.Status
@@ -50,7 +51,7 @@ class Builds:
         build = Build.from_json(json.dumps(_template()))
         options = compile_options(target, spec, target.spec_uri(spec.uid))
         build.substitutions = build_substitutions(options)
-        build.tags = [submission.build_tag, workspace_tag(submission)]
+        build.tags = [submission.build_tag, workspace_tag(target)]
         if target.service_account:
             account = target.service_account
             build.service_account = f"projects/{target.project}/serviceAccounts/{account}"
@@ -60,26 +61,32 @@ class Builds:
             metadata = cast(BuildOperationMetadata, started.metadata)
             return str(metadata.build.id)
 
-    def find(self, tag: str) -> list[Build]:
+    def find(self, tag: str, since: datetime | None = None) -> list[Build]:
         """Return the builds with a tag, newest first.
+
+        Args:
+            tag: of the builds.
+            since: only those that were created since then.
 
         Raises:
             EnvironmentNotReady: Cloud Build doesn't answer.
         """
         target = self._clients.target
-        request = ListBuildsRequest(
-            parent=target.parent, project_id=target.project, filter=f'tags="{tag}"'
-        )
+        wanted = f'tags="{tag}"'
+        if since is not None:
+            wanted += f' AND create_time>="{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"'
+        request = ListBuildsRequest(parent=target.parent, project_id=target.project, filter=wanted)
         with told(_SERVICE, "list the builds", self._project):
             return list(self._clients.builds.list_builds(request, **self._clients.patience.options))
 
-    def cancel(self, build: Build) -> None:
+    def cancel(self, build_id: str) -> None:
         """Ask a build to end; one that has ended is left alone.
 
         Raises:
             EnvironmentNotReady: Cloud Build doesn't answer.
         """
-        request = CancelBuildRequest(name=build.name, project_id=self._project, id=build.id)
+        name = f"{self._clients.target.parent}/builds/{build_id}"
+        request = CancelBuildRequest(name=name, project_id=self._project, id=build_id)
         with told(_SERVICE, "cancel a build", self._project):
             try:
                 self._clients.builds.cancel_build(request, **self._clients.patience.options)
@@ -87,9 +94,9 @@ class Builds:
                 return
 
 
-def workspace_tag(submission: Submission) -> str:
+def workspace_tag(target: CloudTarget) -> str:
     """Return the tag of all builds of a workspace."""
-    return f"{WORKSPACE_LABEL}-{submission.target.labels[WORKSPACE_LABEL]}"
+    return f"{WORKSPACE_LABEL}-{target.labels[WORKSPACE_LABEL]}"
 
 
 def reason(build: Build) -> str:

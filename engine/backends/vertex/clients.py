@@ -13,9 +13,10 @@ from google.cloud.aiplatform_v1 import PipelineServiceClient
 from google.cloud.devtools.cloudbuild_v1 import CloudBuildClient
 from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
 from google.cloud.storage import Client as StorageClient
+from requests import Response
 
 from engine.backends.vertex.login import Login
-from engine.backends.vertex.problems import is_login
+from engine.backends.vertex.problems import API_NAMES, is_login
 from engine.config import EndpointSettings
 from engine.spec.cloud import CloudTarget
 
@@ -137,11 +138,22 @@ class Clients:
         target = self.target
         return f"{host}/v1b3/projects/{target.project}/locations/{target.dataflow_region}/jobs"
 
-    @property
-    def services_url(self) -> str:
-        """Address of the project's enabled services."""
-        host = self._endpoints.services or "https://serviceusage.googleapis.com"
-        return f"{host}/v1/projects/{self.target.project}/services"
+    def service_url(self, service: str, path: str) -> str:
+        """Return an address of a service that only `towerlab doctor` asks."""
+        host = self._endpoints.services or f"https://{API_NAMES[service]}"
+        return f"{host}/{path}"
+
+
+def checked(answer: Response) -> dict[str, Any]:
+    """Return the JSON of an answer.
+
+    Raises:
+        google.api_core.exceptions.GoogleAPIError: it is no success.
+    """
+    if answer.status_code >= 400:
+        raise exceptions.from_http_response(answer)
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 def _passes(error: BaseException) -> bool:

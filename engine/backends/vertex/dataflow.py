@@ -8,10 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from google.api_core.exceptions import from_http_response
-from requests import Response
-
-from engine.backends.vertex.clients import Clients
+from engine.backends.vertex.clients import Clients, checked
 from engine.backends.vertex.problems import told
 from engine.spec.cloud import JOB_LABEL, WORKSPACE_LABEL
 
@@ -60,7 +57,7 @@ class Dataflow:
                 timeout=self._clients.patience.call,
             )
             if answer.status_code not in (400, 404):  # it has ended meanwhile
-                _check(answer)
+                checked(answer)
 
     def active(self) -> Iterator[DataflowJob]:
         """Yield the active jobs that have our labels.
@@ -94,16 +91,4 @@ class Dataflow:
                 params=params,
                 timeout=self._clients.patience.call,
             )
-            _check(answer)
-            found: dict[str, Any] = answer.json()
-            return found
-
-
-def _check(answer: Response) -> None:
-    """Raise what the status of an answer means.
-
-    Raises:
-        google.api_core.exceptions.GoogleAPIError: it is none of success.
-    """
-    if answer.status_code >= 400:
-        raise from_http_response(answer)
+            return checked(answer)

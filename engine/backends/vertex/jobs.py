@@ -62,6 +62,12 @@ class ListedJob(NamedTuple):
         """Its id, which is ours."""
         return self.name.rpartition("/")[2]
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether it hasn't ended, and nobody has asked for its end."""
+        cancelling = PipelineState.PIPELINE_STATE_CANCELLING.name
+        return self.phase in ("starting", "running") and self.stamp[0] != cancelling
+
 
 class Jobs:
     """The pipeline jobs of a target."""

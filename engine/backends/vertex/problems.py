@@ -39,8 +39,26 @@ _ROLES = {
     "Cloud Storage": "roles/storage.objectAdmin on the bucket",
     "Dataflow": "roles/dataflow.developer",
     "BigQuery": "roles/bigquery.user and roles/bigquery.dataViewer",
+    "Service Usage": "roles/serviceusage.serviceUsageConsumer",
+    "Artifact Registry": "roles/artifactregistry.reader",
+    "IAM": "roles/iam.serviceAccountUser on the runner",
+    "Compute Engine": "roles/compute.viewer",
 }
 """By service, the role that an account lacks to which it answers 403."""
+API_NAMES = {
+    "Vertex AI": "aiplatform.googleapis.com",
+    "Cloud Build": "cloudbuild.googleapis.com",
+    "Cloud Logging": "logging.googleapis.com",
+    "Cloud Storage": "storage.googleapis.com",
+    "Dataflow": "dataflow.googleapis.com",
+    "BigQuery": "bigquery.googleapis.com",
+    "Service Usage": "serviceusage.googleapis.com",
+    "Resource Manager": "cloudresourcemanager.googleapis.com",
+    "Artifact Registry": "artifactregistry.googleapis.com",
+    "IAM": "iam.googleapis.com",
+    "Compute Engine": "compute.googleapis.com",
+}
+"""By service, the name of its API."""
 
 
 class Refused(EnvironmentNotReady):
@@ -97,7 +115,7 @@ def _forbidden(error: api.Forbidden, service: str, what: str, project: str) -> E
     if _NO_PROJECT.search(text):
         return _no_project(project)
     if (disabled := _DISABLED.search(text)) is not None:
-        name = disabled[1] or _API_NAMES.get(service, "")
+        name = disabled[1] or API_NAMES.get(service, "")
         return Refused(
             f"{service}'s API is off in project {project}.",
             hint=f"Run `gcloud services enable {name} --project={project}`.",
@@ -107,16 +125,6 @@ def _forbidden(error: api.Forbidden, service: str, what: str, project: str) -> E
         f"Your account may not {what} ({service} in project {project}).",
         hint=f"It needs {role}: docs/cloud.md tells how to grant it.",
     )
-
-
-_API_NAMES = {
-    "Vertex AI": "aiplatform.googleapis.com",
-    "Cloud Build": "cloudbuild.googleapis.com",
-    "Cloud Logging": "logging.googleapis.com",
-    "Cloud Storage": "storage.googleapis.com",
-    "Dataflow": "dataflow.googleapis.com",
-    "BigQuery": "bigquery.googleapis.com",
-}
 
 
 def _no_project(project: str) -> EnvironmentNotReady:

@@ -285,7 +285,7 @@ class CloudRuns:
             builds = Builds(clients)
             for build in builds.find(submission.build_tag):
                 if build.status in build_states.ACTIVE:
-                    builds.cancel(build)
+                    builds.cancel(build.id)
 
     def delete(self, uid: str, *, shared: Collection[str], unused: Collection[str]) -> None:
         """Remove a run from Google Cloud; see `Backend.delete`.

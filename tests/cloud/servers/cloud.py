@@ -14,6 +14,7 @@ from tests.cloud.servers.builds import CloudBuild
 from tests.cloud.servers.dataflow import Dataflow
 from tests.cloud.servers.logs import Logging
 from tests.cloud.servers.pipelines import PipelineService
+from tests.cloud.servers.project import Project
 from tests.cloud.servers.standin_builds import StandinBuilds
 from tests.cloud.servers.standin_runs import StandinRuns
 
@@ -35,6 +36,7 @@ class Cloud:
     builds: CloudBuild
     logging: Logging
     dataflow: Dataflow
+    project: Project
     bucket: gcs_server.Bucket
     settings: CloudSettings
     environment: dict[str, str]
@@ -43,6 +45,8 @@ class Cloud:
         """Let every server answer as it should."""
         for faulty in (self.pipelines, self.builds, self.logging, self.dataflow, self.bucket):
             faulty.faults.clear()
+        self.project.forget()
+        self.bucket.denied.clear()
 
 
 @functools.cache
@@ -57,11 +61,13 @@ def serve(folder: Path) -> Generator[Cloud]:
     pipelines = PipelineService(PROJECT, NUMBER, REGION)
     builds = CloudBuild(PROJECT, NUMBER, REGION)
     logging, dataflow = Logging(PROJECT), Dataflow(PROJECT, DATAFLOW_REGION)
+    project = Project(PROJECT, NUMBER, DATAFLOW_REGION)
     services = [*pipelines.services(), *builds.services(), *logging.services()]
     with ExitStack() as stack:
         port = stack.enter_context(grpc_server.serve(services, identity()))
         bucket = stack.enter_context(gcs_server.serve(folder, BUCKET, identity()))
         dataflow_url = stack.enter_context(http_server.serve(dataflow))
+        project_url = stack.enter_context(http_server.serve(project))
         host = f"127.0.0.1:{port}"
         endpoints = EndpointSettings(
             vertex=host,
@@ -69,6 +75,7 @@ def serve(folder: Path) -> Generator[Cloud]:
             logging=host,
             storage=bucket.url,
             dataflow=dataflow_url,
+            services=project_url,
         )
         settings = CloudSettings(
             project=PROJECT,
@@ -85,7 +92,7 @@ def serve(folder: Path) -> Generator[Cloud]:
         environment = {**bucket.environment, "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": roots}
         builds.run = StandinBuilds(pipelines, bucket).run
         StandinRuns(pipelines, logging, dataflow, bucket)
-        yield Cloud(pipelines, builds, logging, dataflow, bucket, settings, environment)
+        yield Cloud(pipelines, builds, logging, dataflow, project, bucket, settings, environment)
 
 
 def as_toml(settings: CloudSettings) -> str:
