@@ -287,7 +287,10 @@ def _column_warnings(features: "FeatureConfigDefinition", facts: "DataFacts") ->
     used = dict.fromkeys(f.column for f in (*features.buyer, *features.product) if not f.primary)
     for column in used:
         if facts.distinct[column] == 1:
-            yield f"Column {quoted(column)} holds one value only: it tells no rows apart."
+            yield (
+                f"Column {quoted(column)} holds one value only: it tells no rows apart, "
+                "so it can be left out."
+            )
 
 
 def _target_warnings(
@@ -295,7 +298,10 @@ def _target_warnings(
 ) -> Iterator[str]:
     used = {f.column for f in (*features.buyer, *features.product)}
     if facts.distinct[target] == 1 and target not in used:
-        yield f"The target {quoted(target)} holds one value only: there is nothing to learn."
+        yield (
+            f"The target {quoted(target)} holds one value only: there is nothing to learn. Choose "
+            "another one."
+        )
     if missing := facts.rows - facts.values[target]:
         yield (
             f"{missing:,} of {facts.rows:,} rows have no number in the target {quoted(target)}: "

@@ -196,10 +196,11 @@ def write_examples(sql: str, paths: Mapping[SplitName, str]) -> dict[SplitName, 
 
 def _parts(batch: pa.RecordBatch) -> Iterator[tuple[SplitName, pa.RecordBatch]]:
     """Return the rows of each split, without its name."""
-    names = batch.column(SPLIT)
-    examples = batch.select([name for name in batch.schema.names if name != SPLIT])
+    names = [name for name in batch.schema.names if name != SPLIT]
+    examples = pa.RecordBatch.from_arrays([batch.column(name) for name in names], names)
+    of_split = batch.column(SPLIT)
     for split in SPLITS:
-        yield split, examples.filter(pc.equal(names, split))
+        yield split, examples.filter(pc.equal(of_split, split))
 
 
 def as_lists(batch: pa.RecordBatch) -> pa.RecordBatch:

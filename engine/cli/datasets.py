@@ -134,6 +134,11 @@ def _type(column: "ColumnSummary") -> str:
     return column.type.lower() + ("[]" if column.repeated else "")
 
 
+def _moment(written: float | str) -> str:
+    """Return a time in ISO 8601, in UTC, as people read it."""
+    return str(written).replace("T", " ").removesuffix("+00:00").removesuffix(" 00:00:00")
+
+
 def _share(share: float) -> str:
     if share == 0:
         return "-"
@@ -149,6 +154,6 @@ def _values(column: "ColumnSummary") -> str:
         )
         return ", ".join(shown)
     if isinstance(column.minimum, str) or isinstance(column.maximum, str):
-        return f"{column.minimum} to {column.maximum}"
+        return f"{_moment(column.minimum)} to {_moment(column.maximum)}"
     mean = "" if column.mean is None else f", mean {column.mean:,.4g}"
     return f"{column.minimum:,.6g} to {column.maximum:,.6g}{mean}"

@@ -15,6 +15,7 @@ from sqlglot.expressions.core import Expr
 from engine.query.columns import FormedColumn
 from engine.query.connection import fetch_one, run
 from engine.query.rows import DatasetRows
+from engine.query.tables import aliased
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -104,7 +105,7 @@ class GatheredRows:
         number = exp.Window(this=exp.RowNumber())
         select = exp.select(
             *(_column(name) for name in columns), _named(number, joined.place)
-        ).from_(_aliased(self._rows.tables[table].relation, table))
+        ).from_(aliased(self._rows.tables[table].relation, table))
         create_table(self._connection, joined.name, select)
         return joined
 
@@ -260,15 +261,7 @@ def _named(value: Expr, name: str) -> Expr:
 
 
 def _table(name: str, alias: str) -> Expr:
-    return _aliased(exp.to_table(name), alias)
-
-
-def _aliased(relation: Expr, alias: str) -> Expr:
-    named = exp.TableAlias(this=_quoted(alias))
-    if isinstance(relation, exp.Table):
-        relation.set("alias", named)
-        return relation
-    return exp.Table(this=relation, alias=named)
+    return aliased(exp.to_table(name), alias)
 
 
 def _quoted(name: str) -> exp.Identifier:

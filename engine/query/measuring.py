@@ -15,6 +15,7 @@ from engine.query.connection import fetch_one, run
 from engine.query.examples import Selection
 from engine.query.gathering import GatheredRows, create_table, is_set
 from engine.query.rows import Condition, DatasetRows, join_keys
+from engine.query.tables import aliased
 from engine.spec import SPLITS, SplitName
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ class JoinGrowth:
         factor = f"{self.joined / self.rows:.3g}" if self.rows else "many"
         return (
             f"Table {quoted(self.table)} has several rows of the same key: joining it makes "
-            f"{self.joined:,} rows of {self.rows:,} ({factor}x)."
+            f"{self.joined:,} rows of {self.rows:,} ({factor}x). If that isn't meant, keep one row "
+            "of each key, or join on more columns."
         )
 
 
@@ -291,8 +293,12 @@ class Measurement:
         name = quoted(rows.dataset.name)
         whole = ("datasets", rows.dataset.name)
         if everything > 0:
+            roles = (rows.buyer, rows.product)
+            counts = [_count(rows.columns[role].source.expression()) for role in roles]
+            buyers, products = fetch_one(self._connection, rows.filtered(counts))
             no_ids = InvalidInput(
-                f"Every row of dataset {name} lacks a buyer or a product.",
+                f"Every row of dataset {name} lacks a buyer or a product: of {everything:,} rows "
+                f"{buyers:,} have a {quoted(rows.buyer)}, {products:,} a {quoted(rows.product)}.",
                 hint="Check the roles and the joins.",
             )
             return DataMisfit(no_ids, (*whole, "roles"))
@@ -330,11 +336,7 @@ def repeating_joins(connection: "DuckDBPyConnection", rows: DatasetRows) -> list
     repeating: list[JoinGrowth] = []
     for i, join in enumerate(rows.dataset.joins):
         keys = [right for _, right in join_keys(rows.dataset, rows.tables, join)]
-        table = rows.tables[join.table]
-        named = exp.Table(
-            this=table.relation,
-            alias=exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)),
-        )
+        named = aliased(rows.tables[join.table].relation, join.table)
         columns = [key.expression() for key in keys]
         present = exp.and_(*(is_set(column) for column in columns))
         grouped = exp.select("1").from_(named).where(present).group_by(*columns)

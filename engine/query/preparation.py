@@ -23,7 +23,7 @@ from engine.query.connection import fetch_values
 from engine.query.lookup import find_columns, require_column
 from engine.query.rows import DatasetRows, join_keys
 from engine.query.source import inspect_source
-from engine.query.tables import SourceTable
+from engine.query.tables import SourceTable, aliased
 from engine.query.types import Dialect
 from engine.spec import DataType, SourceFile
 
@@ -92,14 +92,14 @@ def form_rows(
         InvalidInput: a column or a value is missing or of the wrong type.
     """
     columns = find_columns(dataset, tables)
+    if features is not None:
+        _check_target_is_set(dataset, features, columns, tables, ask_table)
     forms = _wanted_forms(dataset, features, columns)
     tables = _read_ids_as_text(tables, forms, columns)
     tables = _read_joins_as_text(dataset, tables)
 
     def ask(column: SourceColumn, values: list[Expr]) -> tuple[Any, ...]:
-        table = exp.to_identifier(column.table, quoted=True)
-        relation = exp.Table(this=tables[column.table].relation, alias=exp.TableAlias(this=table))
-        return ask_table(relation, values)
+        return ask_table(aliased(tables[column.table].relation, column.table), values)
 
     columns = {
         alias: replace(column, as_text=column.name in tables[column.table].text_columns)
@@ -224,6 +224,27 @@ def _target_form(column: SourceColumn, forms: Mapping[str, Form]) -> Form:
             hint="Name a column of numbers, or take the target out.",
         )
     return form
+
+
+def _check_target_is_set(
+    dataset: DatasetDefinition,
+    features: FeatureConfigDefinition,
+    columns: Mapping[str, SourceColumn],
+    tables: Mapping[str, SourceTable],
+    ask_table: AskTable,
+) -> None:
+    """Tell a target without values from one of text: a CSV file's empty column is text, too."""
+    target = columns.get(features.target_column or "")
+    if target is None or target.kind != "text":
+        return
+    relation = aliased(tables[target.table].relation, target.table)
+    (values,) = ask_table(relation, [exp.Count(this=target.expression())])
+    if values == 0:
+        empty = InvalidInput(
+            f"The target {quoted(target.alias)} of dataset {quoted(dataset.name)} holds no values.",
+            hint="Name a column of numbers, or take the target out.",
+        )
+        raise DataMisfit(empty, ("features", features.name, "target"))
 
 
 def _form_for(column: SourceColumn, data_type: DataType) -> Form:

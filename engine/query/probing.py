@@ -48,7 +48,7 @@ def _number_source(column: SourceColumn, ask: Ask) -> TimeSource:
     value = exp.Case().when(exp.not_(endless), number.copy())  # NaN is above all other numbers
     (largest,) = ask(column, [exp.Max(this=exp.Abs(this=value))])
     if largest is None:
-        raise InvalidInput(f"Column {quoted(column.alias)} holds no values.")
+        raise _no_values(column)
     if largest < _LEAST_TIME:
         raise InvalidInput(
             f"Column {quoted(column.alias)} holds no times: its largest number is {largest:g}.",
@@ -80,7 +80,7 @@ def _text_source(column: SourceColumn, ask: Ask) -> TimeSource:
         ],
     )
     if total == 0:
-        raise InvalidInput(f"Column {quoted(column.alias)} holds no values.")
+        raise _no_values(column)
     if zoned_count == total:
         return "zoned text"
     if naive_count == total:
@@ -94,6 +94,12 @@ def _text_source(column: SourceColumn, ask: Ask) -> TimeSource:
         f"Column {quoted(column.alias)} is no timestamp: {quoted(example)} is neither a date nor "
         "a time.",
         hint='Times look like "2024-12-31 18:00:00", or are seconds since 1970.',
+    )
+
+
+def _no_values(column: SourceColumn) -> InvalidInput:
+    return InvalidInput(
+        f"Column {quoted(column.alias)} holds no values.", hint="Name another column of times."
     )
 
 

@@ -13,7 +13,7 @@ from engine.query.columns import FormedColumn, SourceColumn
 from engine.query.hashing import key_text
 from engine.query.histories import Occasion, with_histories
 from engine.query.lookup import find_column
-from engine.query.tables import SourceTable
+from engine.query.tables import SourceTable, aliased
 from engine.query.types import Dialect
 
 
@@ -146,12 +146,7 @@ class DatasetRows:
         return value if is_text else exp.cast(value, "TEXT")
 
     def _table(self, name: str) -> Expr:
-        alias = exp.TableAlias(this=exp.to_identifier(name, quoted=True))
-        relation = self.tables[name].relation
-        if isinstance(relation, exp.Table):
-            relation.set("alias", alias)
-            return relation
-        return exp.Table(this=relation, alias=alias)
+        return aliased(self.tables[name].relation, name)
 
     def _join_condition(self, join: Join) -> Expr:
         pairs = join_keys(self.dataset, self.tables, join)

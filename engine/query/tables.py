@@ -92,6 +92,15 @@ class CsvOptions:
         return _function("READ_CSV", self.paths, {**self.options, "types": columns})
 
 
+def aliased(relation: Expr, alias: str) -> Expr:
+    """Return what stands in FROM under a name."""
+    named = exp.TableAlias(this=exp.to_identifier(alias, quoted=True))
+    if isinstance(relation, exp.Table):
+        relation.set("alias", named)
+        return relation
+    return exp.Table(this=relation, alias=named)
+
+
 def bigquery_table(name: str, table_id: str, types: dict[str, str]) -> SourceTable:
     """Return a table "project.dataset.table" of BigQuery, with the SQL types of its columns."""
     project, dataset, table = table_id.split(".")

@@ -254,7 +254,7 @@ def test_the_seed_moves_on_until_no_split_is_empty(tmp_path: Path):
         ),
         (
             "user,item\n" + ",i\n" * 30,
-            'datasets.ratings.roles: every row of dataset "ratings" lacks a buyer or a product.',
+            'dataset "ratings" lacks a buyer or a product: of 30 rows 0 have a "user",',
         ),
     ],
 )

@@ -63,3 +63,13 @@ def test_a_split_without_targets_is_refused(workspace: Workspace):
 def test_what_does_not_learn_the_target_does_without(workspace: Workspace):
     assert workspace.plan(model_config_name="retrieval", **LAST_WEEK).rows.test == 168
     assert workspace.plan(model_config_name="ranking").rows.test > 0
+
+
+def test_a_target_that_is_empty_in_a_csv_file_is_told_as_empty_not_as_text(tmp_path: Path):
+    workspace = Workspace(tmp_path)
+    (tmp_path / "rated.csv").write_text("user,item,at,rating\nu,i,2024-01-01,\nv,j,2024-01-02,\n")
+    workspace.define(RATED.replace("rated.parquet", "rated.csv"))
+    assert workspace.refusal(model_config_name="ranking") == (
+        'definitions/all.toml:8: features.basic.target: the target "rating" of dataset "rated" '
+        "holds no values. Name a column of numbers, or take the target out."
+    )

@@ -105,7 +105,8 @@ def test_a_join_that_repeats_rows_is_found(root: Path):
         (growth,) = repeating_joins(connection, found.rows)
     assert (growth.table, growth.rows, growth.joined) == ("items", 4, 6)
     assert str(growth) == (
-        'Table "items" has several rows of the same key: joining it makes 6 rows of 4 (1.5x).'
+        'Table "items" has several rows of the same key: joining it makes 6 rows of 4 (1.5x). '
+        "If that isn't meant, keep one row of each key, or join on more columns."
     )
     assert len(read_rows(root, joined(), None, ("user", "colour"))) == 6
 
