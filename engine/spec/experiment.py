@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from engine.spec.base import Frozen
 from engine.spec.features import FeatureConfig
@@ -58,6 +58,17 @@ class ExamplesQuery(Frozen):
     fingerprint: str = ""
     files: tuple[SourceFile, ...] = ()
     rows_uri: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_splits(cls, value: object) -> object:
+        """Take a query of each split, as experiments stored them before there was one of all."""
+        if not isinstance(value, dict) or "queries" not in value:
+            return value  # pyright: ignore[reportUnknownVariableType]
+        written = {**value}  # pyright: ignore[reportUnknownVariableType]
+        queries: dict[str, str] = written.pop("queries")
+        each = (f"SELECT *, '{name}' AS {SPLIT} FROM ({sql})" for name, sql in queries.items())
+        return {**written, "sql": " UNION ALL ".join(each)}
 
     @property
     def queries(self) -> dict[SplitName, str]:

@@ -1,11 +1,17 @@
 """The contract's values: strict, frozen, hashed by content."""
 
+from typing import Literal
+
+import duckdb
 import pytest
 from pydantic import ValidationError
 
 from engine.spec import (
+    SPLITS,
+    Column,
     Dense,
     Dropout,
+    ExamplesQuery,
     Feature,
     FeatureConfig,
     ModelConfig,
@@ -112,3 +118,27 @@ def test_a_multitask_model_without_retrieval_is_judged_by_its_ratings(model_type
         learning_rate=0.01,
     )
     assert model.primary_metric == primary
+
+
+def test_a_stored_spec_with_a_query_a_split_is_still_read():
+    columns = [{"name": "a", "type": "INT64"}]
+    stored = {"dialect": "duckdb", "queries": {s: f"SELECT '{s}' AS a" for s in SPLITS},
+              "columns": columns, "buyer": "a", "product": "a", "timestamp": None}  # fmt: skip
+    query = ExamplesQuery.model_validate(stored)
+    for split in SPLITS:
+        assert duckdb.sql(query.queries[split]).fetchall() == [(split,)]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql"),
+    [
+        ("duckdb", 'SELECT "a ""b""" FROM (x) AS "examples" WHERE "towerlab_split" = \'eval\''),
+        ("bigquery", "SELECT `a \"b\"` FROM (x) AS `examples` WHERE `towerlab_split` = 'eval'"),
+    ],
+)
+def test_a_split_is_a_part_of_the_one_query(dialect: Literal["duckdb", "bigquery"], sql: str):
+    columns = (Column(name='a "b"', type="INT64"),)
+    query = ExamplesQuery(
+        dialect=dialect, sql="x", columns=columns, buyer="a", product="a", timestamp=None
+    )
+    assert query.queries["eval"] == sql
