@@ -1,101 +1,71 @@
 """The compile step submits over a real socket: one job, however often it runs."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
+from google.cloud.aiplatform_v1 import PipelineJob
 
-from engine.spec.cloud import compile_arguments, compile_options
-from tests.cloud.pipeline_service import serve
-from tests.pipelines.compiled import TARGET, bigquery_spec
-
-pytestmark = pytest.mark.pipeline
-
-NAME = "projects/shop/locations/europe-central2/pipelineJobs/qt-0123456789ab-a1"
-
-_SUBMIT = """
-import json, sys
-from engine.spec.cloud import CloudTarget
+from engine.backends.vertex.target import target_of
+from engine.spec.cloud import CloudTarget, job_id
 from pipelines.errors import RunFailure
 from pipelines.submission import submit
-target = CloudTarget.model_validate_json(sys.argv[1])
-try:
-    print(submit({"displayName": "towerlab-1"}, target, "qt-0123456789ab-a1"))
-except RunFailure as failure:
-    sys.exit(f"{failure.message} {failure.hint}")
-"""
+from tests.cloud.servers.cloud import Cloud
+from tests.cloud.servers.fixtures import cloud, served
+from tests.cloud.servers.standin_builds import standin_job
+from tests.faults.standin import standin_spec
 
-
-def run(arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *arguments],
-        env={**os.environ, **environment, "PYTHONWARNINGS": "ignore"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory):
-    with serve(tmp_path_factory.mktemp("service")) as found:
-        yield found
+__all__ = ["cloud", "served"]
 
 
 @pytest.fixture
-def service(served):
-    service, _ = served
-    service.jobs.clear()
-    service.calls, service.losses, service.refusal = 0, 0, None
-    return service
+def target(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> CloudTarget:
+    monkeypatch.setattr(cloud.pipelines, "on_create", lambda job_id: None)
+    cloud.pipelines.faults.calls.clear()
+    return target_of(cloud.settings)
 
 
-def submitted(served) -> subprocess.CompletedProcess[str]:
-    service, environment = served
-    target = TARGET.replace(endpoint=f"127.0.0.1:{service.port}")
-    return run(["-c", _SUBMIT, target.model_dump_json()], environment)
+@pytest.fixture
+def name() -> str:
+    return job_id(uuid4().hex, 1)
 
 
-def test_a_build_that_runs_twice_makes_one_job(served, service, tmp_path: Path):
-    spec = bigquery_spec()
-    (tmp_path / "spec.json").write_text(spec.model_dump_json())
-    target = TARGET.replace(endpoint=f"127.0.0.1:{service.port}")
-    options = compile_options(target, spec, str(tmp_path / "spec.json"))
-    arguments = [*compile_arguments(options), f"--output={tmp_path / 'job.json'}", "--submit"]
+def job_for(target: CloudTarget, name: str) -> dict[str, Any]:
+    spec = standin_spec(name.split("-")[1])
+    return PipelineJob.to_dict(standin_job(spec, target), including_default_value_fields=False)
+
+
+def test_a_lost_answer_makes_no_second_job(cloud: Cloud, target: CloudTarget, name: str):
+    cloud.pipelines.faults.plan("CreatePipelineJob", "lose", times=1)
+    assert submit(job_for(target, name), target, name) == f"{target.parent}/pipelineJobs/{name}"
+    assert cloud.pipelines.faults.calls["CreatePipelineJob"] == 2
+    assert cloud.pipelines.creations.count(name) == 1
+
+
+def test_a_job_that_is_there_is_what_was_wanted(cloud: Cloud, target: CloudTarget, name: str):
     for _ in range(2):
-        done = run(["-m", "pipelines.compile", *arguments], served[1])
-        assert done.returncode == 0, done.stderr[-3000:]
-        assert done.stdout.splitlines()[-1] == NAME
-    assert service.calls == 2
-    (job,) = service.jobs.values()
-    assert list(service.jobs) == [NAME]
-    assert job.labels["towerlab-experiment"] == spec.uid
-    executors = job.pipeline_spec["deploymentSpec"]["executors"]
-    for task in ("ExampleGen", "StatisticsGen", "Transform"):
-        args = list(executors[f"{task}_executor"]["container"]["args"])
-        assert "--worker_machine_type=e2-standard-8" in args
-        assert "--region=europe-west1" in args
+        submit(job_for(target, name), target, name)
+    assert cloud.pipelines.creations.count(name) == 1
 
 
-def test_a_lost_answer_makes_no_second_job(served, service):
-    service.losses = 1
-    done = submitted(served)
-    assert (done.returncode, done.stdout.strip()) == (0, NAME), done.stderr[-3000:]
-    assert service.calls == 2
-    assert list(service.jobs) == [NAME]
-
-
-def test_a_refusal_is_told_in_a_sentence(served, service):
-    import grpc
-
-    service.refusal = grpc.StatusCode.PERMISSION_DENIED
-    done = submitted(served)
-    assert done.returncode == 1
-    told = done.stderr.splitlines()[-1]
-    assert told.startswith(
-        "Vertex AI didn't take the job qt-0123456789ab-a1 in europe-central2: 403"
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [("PERMISSION_DENIED", 403), ("UNAUTHENTICATED", 401), ("FAILED_PRECONDITION", 400)],
+)
+def test_a_refusal_is_told_in_a_sentence_and_not_repeated(
+    cloud: Cloud, target: CloudTarget, name: str, status: str, code: int
+):
+    cloud.pipelines.faults.plan("CreatePipelineJob", "refuse", status=status)
+    with pytest.raises(RunFailure) as caught:
+        submit(job_for(target, name), target, name)
+    assert caught.value.message.startswith(
+        f"Vertex AI didn't take the job {name} in europe-central2: {code}"
     )
-    assert told.endswith("Run `towerlab doctor`.")
-    assert service.calls == 1
+    assert caught.value.hint == "Run `towerlab doctor`."
+    assert cloud.pipelines.faults.calls["CreatePipelineJob"] == 1
+
+
+def test_a_region_that_is_not_served_there_is_refused(cloud: Cloud, target: CloudTarget, name: str):
+    elsewhere = target.replace(region="europe-west4")
+    with pytest.raises(RunFailure, match="isn't served by this regional endpoint"):
+        submit(job_for(elsewhere, name), elsewhere, name)
