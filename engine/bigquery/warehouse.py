@@ -19,6 +19,7 @@ from engine.backends.vertex.problems import told
 from engine.bigquery.facts import Column, Reading, Table
 from engine.definitions.names import quoted
 from engine.errors import InvalidInput
+from engine.spec import content_hash
 
 _SERVICE = "BigQuery"
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -99,6 +100,15 @@ class Warehouse:
             tables=tuple(self.table(table_id) for table_id in tables_in(asked)),
             bytes=sum(self.bytes_read(sql) for sql in asked),
         )
+
+    def fingerprint(self, queries: Iterable[str]) -> str:
+        """Return what differs whenever a table of these queries has changed.
+
+        Raises:
+            InvalidInput: a table is missing.
+        """
+        found = [self.table(table_id) for table_id in tables_in(queries)]
+        return content_hash([[t.id, t.modified_at.isoformat(), t.rows, t.bytes] for t in found])
 
     def download(self, table_id: str, path: Path, tell: Callable[[int], None]) -> None:
         """Write the rows of a table to a Parquet file, page by page; reading them is not billed.

@@ -1,21 +1,25 @@
 """The examples of a run as Parquet files, to be sent where the data itself can't be read."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from engine.definitions.files import os_reason
 from engine.definitions.names import quoted
 from engine.errors import InvalidInput
 from engine.query.connection import open_duckdb, reason_of
-from engine.spec import SPLITS, ExamplesQuery, SourceFile
+from engine.spec import SPLITS, ExamplesQuery, SourceFile, SplitName
 
 
-def write_rows(examples: ExamplesQuery, folder: Path) -> list[Path]:
+def write_rows(
+    examples: ExamplesQuery, folder: Path, *, splits: Sequence[SplitName] = SPLITS
+) -> list[Path]:
     """Write the rows of each split to `<split>/rows.parquet`, and return the files.
 
     Args:
         examples: queries for DuckDB.
         folder: where the splits' folders are made.
+        splits: whose rows.
 
     Raises:
         InvalidInput: the source files have changed since the plan, or can't be read.
@@ -26,7 +30,7 @@ def write_rows(examples: ExamplesQuery, folder: Path) -> list[Path]:
         _check_unchanged(file)
     written: list[Path] = []
     with open_duckdb() as connection:
-        for split in SPLITS:
+        for split in splits:
             target = folder / split / "rows.parquet"
             target.parent.mkdir(parents=True, exist_ok=True)
             name = str(target).replace("'", "''")

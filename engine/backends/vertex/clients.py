@@ -3,7 +3,7 @@
 import threading
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import google.auth
 from google.api_core import exceptions
@@ -18,6 +18,9 @@ from google.cloud.storage import Client as StorageClient
 
 from engine.config import EndpointSettings
 from engine.spec.cloud import CloudTarget
+
+if TYPE_CHECKING:
+    from engine.bigquery.warehouse import Warehouse
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _PASSING = (
@@ -118,6 +121,14 @@ class Clients:
             return StorageClient(
                 project=self.target.project, credentials=self.credentials, client_options=options
             )
+
+    @cached_property
+    def warehouse(self) -> "Warehouse":
+        """BigQuery, whose library takes seconds to load."""
+        from engine.bigquery.warehouse import Warehouse
+
+        with self._lock:
+            return Warehouse(self.target.project, self._endpoints.bigquery)
 
     @cached_property
     def session(self) -> AuthorizedSession:
