@@ -21,6 +21,7 @@ from sqlalchemy.orm import selectinload
 from engine.backends.base import Backend
 from engine.backends.registry import open_backends, unavailable
 from engine.cards import CardPage, FilterChoices
+from engine.cloud_operations import CloudOperations
 from engine.collect import collect
 from engine.comparisons import ComparisonService
 from engine.errors import EnvironmentNotReady, NotFound
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-class Engine:
+class Engine(CloudOperations):
     """The operations on one workspace.
 
     Args:
@@ -192,10 +193,7 @@ class Engine:
             return overview.filter_choices(session)
 
     def change_token(self) -> int:
-        """Return a number that differs whenever anybody changed the database since the last call.
-
-        Takes well under a millisecond, from any thread.
-        """
+        """Return a number that differs whenever anybody changed the database; from any thread."""
         return self._database.change_token()
 
     def get(self, number: int) -> ExperimentDetail:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DEFAULT_FOLDER = "towerlab-demo"
 DATASET = "grocery"
-_TABLES = ("transactions", "products", "demographics")
+TABLES = ("transactions", "products", "demographics")
 
 
 def packaged_data() -> list[Path]:
@@ -37,7 +37,7 @@ def packaged_data() -> list[Path]:
     spec = find_spec(DEMO_MODULE)
     folders = spec.submodule_search_locations if spec else None
     for folder in folders or ():
-        files = [Path(folder) / "data" / f"{name}.parquet" for name in _TABLES]
+        files = [Path(folder) / "data" / f"{name}.parquet" for name in TABLES]
         if all(file.is_file() for file in files):
             return files
     missing = [package for module, package in LOCAL_PACKAGES.items() if find_spec(module) is None]
@@ -54,7 +54,7 @@ def prepare_workspace(root: Path, tell: Callable[[SourceTable], None]) -> Scaffo
         EnvironmentNotReady: the data isn't installed, or there is no room for it.
         InvalidInput: something in the folder is wrong.
     """
-    files = [root / "data" / f"{name}.parquet" for name in _TABLES]
+    files = [root / "data" / f"{name}.parquet" for name in TABLES]
     if not all(file.is_file() for file in files):
         for source, file in zip(packaged_data(), files, strict=True):
             _bring(source, file)

@@ -106,6 +106,10 @@ class ExperimentService:
             InvalidInput: a change or the data is wrong.
             EnvironmentNotReady: the backend cannot run it, or the database cannot be written.
         """
+        return self._add(self.plan_rerun(number, changes), parent=number)
+
+    def plan_rerun(self, number: int, changes: Mapping[str, str]) -> Plan:
+        """Return what `rerun_quick_test` would store; raises what it does."""
         with self._database.read() as session:
             parent = experiments.track(session, number)
             request = documents.get(session, number, "request", QuickTestRequest)
@@ -124,7 +128,7 @@ class ExperimentService:
         except InvalidInput as error:
             raise in_words_of_rerun(error) from error
         backend.check_ready()
-        return self._add(plan, parent=number)
+        return plan
 
     def cancel_quick_test(self, number: int) -> None:
         """Ask an experiment to end; repeating it changes nothing.

@@ -24,8 +24,8 @@ def ask_reading(
 
     Args:
         queries: in BigQuery's SQL.
-        settings: whose project pays, where it says one.
-        project: of the tables, which pays otherwise.
+        settings: say where BigQuery is.
+        project: whose quota and bill it is.
         deadline_seconds: after which the asking is given up.
 
     Raises:
@@ -33,7 +33,7 @@ def ask_reading(
         EnvironmentNotReady: BigQuery can't be asked now; says why.
     """
     question = Question(
-        project=settings.project or project,
+        project=project,
         endpoint=settings.endpoints.bigquery,
         queries=tuple(queries),
     )

@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import google.auth
 import sqlglot
 import sqlglot.expressions as exp
 from google.api_core import exceptions
@@ -15,13 +14,14 @@ from google.api_core.client_options import ClientOptions
 from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_RETRY
 
+from engine.backends.vertex.login import Login
 from engine.backends.vertex.problems import told
 from engine.bigquery.facts import Column, Reading, Table
 from engine.definitions.names import quoted
 from engine.errors import InvalidInput
+from engine.spec import content_hash
 
 _SERVICE = "BigQuery"
-_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _CALL_SECONDS, _RETRY_SECONDS = 20.0, 40.0
 _PAGE_ROWS = 50_000
 
@@ -42,7 +42,7 @@ class Warehouse:
 
     @cached_property
     def _client(self) -> bigquery.Client:
-        credentials, _ = google.auth.default(scopes=[_SCOPE])
+        credentials = Login()
         options = ClientOptions(api_endpoint=self._endpoint or None)
         return bigquery.Client(
             project=self._project, credentials=credentials, client_options=options
@@ -99,6 +99,15 @@ class Warehouse:
             tables=tuple(self.table(table_id) for table_id in tables_in(asked)),
             bytes=sum(self.bytes_read(sql) for sql in asked),
         )
+
+    def fingerprint(self, queries: Iterable[str]) -> str:
+        """Return what differs whenever a table of these queries has changed.
+
+        Raises:
+            InvalidInput: a table is missing.
+        """
+        found = [self.table(table_id) for table_id in tables_in(queries)]
+        return content_hash([[t.id, t.modified_at.isoformat(), t.rows, t.bytes] for t in found])
 
     def download(self, table_id: str, path: Path, tell: Callable[[int], None]) -> None:
         """Write the rows of a table to a Parquet file, page by page; reading them is not billed.

@@ -23,6 +23,7 @@ _COMMANDS = (
     insights.histograms,
     experiments.cancel,
     runs.rerun,
+    runs.promote,
     experiments.delete,
     experiments.gc,
     definition_commands("datasets"),

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from engine.cli.group import Invocation, shared_options, split_options
-from engine.errors import InvalidInput
+from engine.errors import EngineError, InvalidInput
 
 if TYPE_CHECKING:
+    from engine.api import Engine
+    from engine.bigquery.facts import Reading
     from engine.query.summary import ColumnSummary, DatasetSummary
     from engine.query.types import Dialect
     from engine.spec import SplitName
@@ -28,10 +30,16 @@ def add_data_commands(group: click.Group) -> None:
 
         with invocation.engine() as engine:
             found = engine.dataset_summary(name)
+            reading, reason = _reading(engine, name)
         if invocation.as_json:
-            print_json(found.model_dump(mode="json"))
+            there = reading.model_dump(mode="json") if reading else None
+            print_json({**found.model_dump(mode="json"), "bigquery": there})
         else:
             _print_summary(invocation, found)
+            if reading is not None:
+                _print_reading(invocation, reading)
+        if reason:
+            invocation.err.print(f"BigQuery: {reason}")
 
     @group.command("sql", help="Print the SQL that reads a dataset, or one part of its split.")
     @click.argument("name")
@@ -92,6 +100,30 @@ def add_data_commands(group: click.Group) -> None:
             )
 
     del summary, sql  # the group holds them
+
+
+def _reading(engine: "Engine", name: str) -> "tuple[Reading | None, str]":
+    """Return what BigQuery says of a dataset, or why it doesn't."""
+    try:
+        return engine.dataset_reading(name), ""
+    except EngineError as error:
+        return None, str(error)
+
+
+def _print_reading(invocation: Invocation, reading: "Reading") -> None:
+    from engine.cli.output import clipped, table
+    from engine.formats import clock, size
+
+    invocation.out.print(f"\nBigQuery reads {size(reading.bytes)} for these rows, once.")
+    made = table(("Table", "Rows", "Size", "Changed"), right=("Rows", "Size"), shrink=("Table",))
+    for found in reading.tables:
+        made.add_row(
+            clipped(found.id),
+            "–" if found.rows is None else f"{found.rows:,}",
+            "–" if found.bytes is None else size(found.bytes),
+            clock(found.modified_at),
+        )
+    invocation.out.print(made)
 
 
 def _print_summary(invocation: Invocation, summary: "DatasetSummary") -> None:

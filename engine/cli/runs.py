@@ -1,4 +1,4 @@
-"""Commands that start experiments: run, rerun."""
+"""Commands that start experiments: run, rerun, promote."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -78,10 +78,14 @@ def run(invocation: Invocation, dataset: str | None, wait: bool, **values: objec
     With --wait, the exit code is 0 for a completed experiment and 1 for another; Ctrl-C (130) stops
     watching, and the experiment goes on.
     """
+    from engine.cli.output import foreign
+
     request = _request(values)
     with invocation.engine() as engine:
         if dataset is not None:
             _check_dataset(engine, request, dataset)
+        if request.backend == "vertex" and (transfer := engine.transfer(engine.plan(request))):
+            invocation.err.print(foreign(str(transfer), limit=1_000))
         created = engine.create(request)
         return conclude(invocation, engine, created, wait=wait)
 
@@ -101,6 +105,46 @@ def rerun(invocation: Invocation, number: int, changes: tuple[str, ...], wait: b
     with invocation.engine() as engine:
         created = engine.rerun(number, dict(_pair(change) for change in changes))
         return conclude(invocation, engine, created, wait=wait)
+
+
+@click.command("promote")
+@number_argument
+@click.option("--yes", is_flag=True, help="Don't ask, unless something speaks against it.")
+@click.option("--anyway", is_flag=True, help="Nor when something speaks against it.")
+@click.option("--wait", is_flag=True, help="Show progress and the result.")
+@shared_options
+@click.pass_obj
+def promote(invocation: Invocation, number: int, yes: bool, anyway: bool, wait: bool) -> int:
+    """Run an experiment on all rows, on Google Cloud.
+
+    With the definitions it ran with. Reads BigQuery where the dataset is there, else sends the rows
+    to Cloud Storage. Says first how much that is, and asks; a result that doesn't beat its baseline
+    is asked about once more.
+    """
+    from engine.cli.output import foreign
+
+    with invocation.engine() as engine:
+        found = engine.promotion(number)
+        workers = f" Dataflow on {found.machine_type}." if found.machine_type else ""
+        invocation.err.print(foreign(f"{found.transfer}{workers}", limit=1_000))
+        for doubt in found.doubts:
+            invocation.err.print(foreign(f"Warning: {doubt}", "yellow", limit=1_000))
+        if not (yes or anyway):
+            _ask(invocation, f"Run #{number} on all rows, on Google Cloud?", "--yes")
+        if found.doubts and not anyway:
+            _ask(invocation, "All the same?", "--anyway")
+        return conclude(invocation, engine, engine.promote(number), wait=wait)
+
+
+def _ask(invocation: Invocation, question: str, option: str) -> None:
+    """Ask for consent.
+
+    Raises:
+        InvalidInput: nobody can be asked.
+    """
+    if not invocation.may_ask:
+        raise InvalidInput(f"Nobody can be asked: {question}", hint=f"Pass {option}.")
+    click.confirm(question, abort=True, err=True)
 
 
 def conclude(

@@ -1,21 +1,25 @@
 """The examples of a run as Parquet files, to be sent where the data itself can't be read."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from engine.definitions.files import os_reason
 from engine.definitions.names import quoted
 from engine.errors import InvalidInput
 from engine.query.connection import open_duckdb, reason_of
-from engine.spec import ExamplesQuery, SourceFile
+from engine.spec import SPLITS, ExamplesQuery, SourceFile, SplitName
 
 
-def write_rows(examples: ExamplesQuery, folder: Path) -> list[Path]:
+def write_rows(
+    examples: ExamplesQuery, folder: Path, *, splits: Sequence[SplitName] = SPLITS
+) -> list[Path]:
     """Write the rows of each split to `<split>/rows.parquet`, and return the files.
 
     Args:
         examples: queries for DuckDB.
         folder: where the splits' folders are made.
+        splits: whose rows.
 
     Raises:
         InvalidInput: the source files have changed since the plan, or can't be read.
@@ -27,9 +31,11 @@ def write_rows(examples: ExamplesQuery, folder: Path) -> list[Path]:
     written: list[Path] = []
     with open_duckdb() as connection:
         try:
-            connection.execute(f"CREATE TEMPORARY TABLE examples AS {examples.sql}")
-            read = examples.replace(sql="FROM examples")
-            for split, query in read.queries.items():
+            if len(splits) > 1:
+                connection.execute(f"CREATE TEMPORARY TABLE examples AS {examples.sql}")
+                examples = examples.replace(sql="FROM examples")
+            for split in splits:
+                query = examples.queries[split]
                 target = folder / split / "rows.parquet"
                 target.parent.mkdir(parents=True, exist_ok=True)
                 name = str(target).replace("'", "''")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from engine.demo import TABLES
 from tests.cloud.demo_runs import Builds, Runs
 from tests.cloud.servers.cloud import as_toml, serve
 
@@ -24,7 +25,9 @@ def main(folder: Path) -> None:
     try:
         with serve(folder / "servers") as cloud:
             cloud.builds.run = Builds(cloud, folder / "builds").run
-            Runs(cloud, folder / "workspace" / "data", folder / "jobs")
+            data = folder / "workspace" / "data"
+            cloud.bigquery.tables["sales"] = {name: data / f"{name}.parquet" for name in TABLES}
+            Runs(cloud, data, folder / "jobs")
             told = {"settings": as_toml(cloud.settings), "environment": cloud.environment}
             print(json.dumps(told), flush=True)
             sys.stdin.read()

@@ -75,7 +75,7 @@ class BackendContract:
     def test_runs_what_is_submitted(self, backend: Backend, uid: str):
         backend.submit(standin_spec(uid, Behaviour(seconds=0.5), epochs=4))
         status = wait_until(backend, uid, *ENDED)
-        assert status.phase == "completed"
+        assert status.phase == "completed", status
         assert status.error is None
         assert [state.name for state in status.components] == list(COMPONENT_NAMES)
         assert {state.status for state in status.components} == {"completed"}

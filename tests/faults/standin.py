@@ -96,7 +96,8 @@ def standin_spec(
         dataset="standin",
         examples=ExamplesQuery(
             dialect="duckdb",
-            sql="SELECT 1",
+            sql="SELECT 'b' AS buyer, 'p' AS product, 1 AS row_key,"
+            " unnest(['train', 'eval', 'test']) AS towerlab_split",
             columns=columns,
             buyer="buyer",
             product="product",

@@ -3,7 +3,7 @@
 import threading
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from google.api_core import exceptions
 from google.api_core.client_options import ClientOptions
@@ -19,6 +19,9 @@ from engine.backends.vertex.login import Login
 from engine.backends.vertex.problems import API_NAMES, is_login
 from engine.config import EndpointSettings
 from engine.spec.cloud import CloudTarget
+
+if TYPE_CHECKING:
+    from engine.bigquery.warehouse import Warehouse
 
 _PASSING = (
     exceptions.ServiceUnavailable,
@@ -124,6 +127,14 @@ class Clients:
             return StorageClient(
                 project=self.target.project, credentials=self.credentials, client_options=options
             )
+
+    @cached_property
+    def warehouse(self) -> "Warehouse":
+        """BigQuery, whose library takes seconds to load."""
+        from engine.bigquery.warehouse import Warehouse
+
+        with self._lock:
+            return Warehouse(self.target.project, self._endpoints.bigquery)
 
     @cached_property
     def session(self) -> AuthorizedSession:

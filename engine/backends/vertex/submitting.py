@@ -20,7 +20,7 @@ from engine.backends.vertex.jobs import Jobs
 from engine.backends.vertex.record import Submission, Submissions
 from engine.backends.vertex.storage import Storage
 from engine.errors import EngineError, EnvironmentNotReady, InvalidInput
-from engine.spec import ExperimentSpec
+from engine.spec import ExperimentSpec, content_hash
 from engine.spec.cloud import compile_arguments, compile_options
 from engine.spec.run_folder import RUN_LOG, TEMPORARY, RunError
 
@@ -179,7 +179,7 @@ class _Attempt:
         """Send the rows of a dataset outside BigQuery, and say in the spec where they are."""
         spec = self._spec
         if spec.examples.dialect == "bigquery":
-            return spec
+            return self._with_fingerprint(spec)
         from engine.query.uploads import write_rows
 
         self._submitter.at(spec.uid, "Sending rows")
@@ -191,6 +191,13 @@ class _Attempt:
         finally:
             shutil.rmtree(drafts, ignore_errors=True)
         return spec.replace(examples=spec.examples.replace(rows_uri=uri))
+
+    def _with_fingerprint(self, spec: ExperimentSpec) -> ExperimentSpec:
+        """Let what is cached count for the tables as they are now."""
+        self._submitter.at(spec.uid, "Looking at BigQuery's tables")
+        there = self._clients.warehouse.fingerprint(spec.examples.queries.values())
+        both = content_hash([spec.examples.fingerprint, there])
+        return spec.replace(examples=spec.examples.replace(fingerprint=both))
 
     def _build(self, spec: ExperimentSpec) -> None:
         self._submitter.at(spec.uid, "Asking for a build")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.config import CloudSettings, EndpointSettings
 from tests.cloud import gcs_server
+from tests.cloud.bigquery_server import BigQuery
 from tests.cloud.certificates import Identity, make_identity
 from tests.cloud.servers import grpc_server, http_server
 from tests.cloud.servers.builds import CloudBuild
@@ -38,12 +39,14 @@ class Cloud:
     dataflow: Dataflow
     project: Project
     bucket: gcs_server.Bucket
+    bigquery: BigQuery
     settings: CloudSettings
     environment: dict[str, str]
 
     def clear_faults(self) -> None:
         """Let every server answer as it should."""
-        for faulty in (self.pipelines, self.builds, self.logging, self.dataflow, self.bucket):
+        grpc = (self.pipelines, self.builds, self.logging)
+        for faulty in (*grpc, self.dataflow, self.bucket, self.bigquery):
             faulty.faults.clear()
         self.project.forget()
         self.bucket.denied.clear()
@@ -62,12 +65,14 @@ def serve(folder: Path) -> Generator[Cloud]:
     builds = CloudBuild(PROJECT, NUMBER, REGION)
     logging, dataflow = Logging(PROJECT), Dataflow(PROJECT, DATAFLOW_REGION)
     project = Project(PROJECT, NUMBER, DATAFLOW_REGION)
+    bigquery = BigQuery(PROJECT, {})
     services = [*pipelines.services(), *builds.services(), *logging.services()]
     with ExitStack() as stack:
         port = stack.enter_context(grpc_server.serve(services, identity()))
         bucket = stack.enter_context(gcs_server.serve(folder, BUCKET, identity()))
         dataflow_url = stack.enter_context(http_server.serve(dataflow))
         project_url = stack.enter_context(http_server.serve(project))
+        bigquery_url = stack.enter_context(http_server.serve(bigquery))
         host = f"127.0.0.1:{port}"
         endpoints = EndpointSettings(
             vertex=host,
@@ -76,6 +81,7 @@ def serve(folder: Path) -> Generator[Cloud]:
             storage=bucket.url,
             dataflow=dataflow_url,
             services=project_url,
+            bigquery=bigquery_url,
         )
         settings = CloudSettings(
             project=PROJECT,
@@ -92,7 +98,8 @@ def serve(folder: Path) -> Generator[Cloud]:
         environment = {**bucket.environment, "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": roots}
         builds.run = StandinBuilds(pipelines, bucket).run
         StandinRuns(pipelines, logging, dataflow, bucket)
-        yield Cloud(pipelines, builds, logging, dataflow, project, bucket, settings, environment)
+        servers = (pipelines, builds, logging, dataflow, project, bucket, bigquery)
+        yield Cloud(*servers, settings, environment)
 
 
 def as_toml(settings: CloudSettings) -> str:
