@@ -91,7 +91,7 @@ def show(invocation: Invocation, number: int, wait: bool) -> int:
 @shared_options
 @click.pass_obj
 def history(invocation: Invocation, number: int) -> None:
-    """Show the training curves of an experiment."""
+    """Show the training curves of an experiment, and its vocabularies."""
     with invocation.engine() as engine:
         curves = engine.history(number)
     if invocation.as_json:
@@ -108,6 +108,10 @@ def history(invocation: Invocation, number: int) -> None:
             from engine.cli.insight_views import weights_table
 
             invocation.out.print(weights_table(curves))
+        if curves.vocabularies:
+            from engine.cli.insight_views import vocabularies_table
+
+            invocation.out.print(vocabularies_table(curves))
         if (ended := curves.epochs[-1] + 1) > len(curves.epochs):
             told = (
                 f"{len(curves.epochs)} of {ended:,} epochs: long runs keep every 5th and the last"

@@ -56,6 +56,16 @@ def weights_table(history: TrainingHistory) -> Group:
     return Group(*parts)
 
 
+def vocabularies_table(history: TrainingHistory) -> Group:
+    """Return a row an embedded column: what train knows of it, and how much eval and test do."""
+    headings = ("Vocabulary", "Values", "OOV", "Coverage", "Missing")
+    made = table(headings, right=headings[1:], shrink=headings[:1])
+    for name, found in history.vocabularies.items():
+        shares = (found.oov_share, found.coverage, found.missing_share)
+        made.add_row(clipped(name), f"{found.size:,}", *(percent(share) for share in shares))
+    return Group(Text(), made)
+
+
 def sparkline(counts: Sequence[float], *, to: Console) -> str:
     """Return counts as one character each, the highest full; what isn't 0 never looks empty."""
     marks = _BLOCKS if encodable(_BLOCKS, to.encoding) else _ASCII

@@ -24,7 +24,7 @@ from engine.definitions.presets import PRESET_NAMES
 from engine.scaffold import roles as roles_
 from engine.scaffold.inspection import Inspection, SourceColumn, SourceTable, numbered, slug
 from engine.scaffold.roles import words
-from engine.spec import ROW_KEY, ModelType, RetrievalSettings, Target, default_dim
+from engine.spec import ROW_KEY, SPLIT, ModelType, RetrievalSettings, Target, default_dim
 
 Side = Literal["buyer", "product"]
 
@@ -191,7 +191,7 @@ def _joins(
 def _aliases(primary: SourceTable, joined: list[_Joined]) -> dict[tuple[str, str], str]:
     """Return (table, column) to an identifier, unique even where case does not count."""
     aliases: dict[tuple[str, str], str] = {}
-    taken = {ROW_KEY}
+    taken = {ROW_KEY, SPLIT}
     for table, key in ((primary, None), *((table, key) for table, _, key in joined)):
         for column in table.columns:
             if column.kind == "other" or column.name == key:

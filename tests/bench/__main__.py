@@ -108,13 +108,15 @@ def planning(folder: Path) -> dict[str, float]:
         LEFT JOIN '{data}/products.parquet' USING (product_id)"""
     with Engine(Workspace(folder / "demo"), start_worker=False) as engine:
         plans = {
-            share: engine.plan(request("basic").replace(sample_percent=share))
+            share: engine.plan(request("basic", "retrieval-standard").replace(sample_percent=share))
             for share in (10, 100)
         }
         return {
             "count 1.47 M joined rows, s": median(lambda: duckdb.sql(count).fetchall()),
             "summary of them, s (budget 2)": median(lambda: engine.dataset_summary("grocery")),
-            "plan a quick test over them, s": median(lambda: engine.plan(request("basic"))),
+            "plan a quick test over them, s": median(
+                lambda: engine.plan(request("basic", "retrieval-standard"))
+            ),
             **{
                 f"rows of every split of a sample of {share}%, s (budget 2)": median(
                     partial(read_rows, plan.examples.sql)

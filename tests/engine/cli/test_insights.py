@@ -6,9 +6,21 @@ import json
 import pytest
 from rich.console import Console
 
-from engine.cli.insight_views import histograms_view, sparkline, statistics_view, weights_table
+from engine.cli.insight_views import (
+    histograms_view,
+    sparkline,
+    statistics_view,
+    vocabularies_table,
+    weights_table,
+)
 from engine.cli.views import history_table
-from engine.spec.run_folder import SCHEMA_FILE, STATISTICS_FILES, GradientStats, WeightNorms
+from engine.spec.run_folder import (
+    SCHEMA_FILE,
+    STATISTICS_FILES,
+    GradientStats,
+    Vocabulary,
+    WeightNorms,
+)
 from engine.statistics import read_statistics
 from engine.workspace import Workspace
 from tests.engine.cli.command import Command
@@ -79,6 +91,15 @@ def test_history_has_further_metrics_and_how_gradients_were_distributed() -> Non
     lines = printed(lambda to: weights_table(curves))
     assert lines[1] == "buyer"
     assert lines[3].split() == ["1", "7", "5", "0.5", "0.5", "-1", "0.5"]
+
+
+def test_vocabularies_have_a_row_a_column() -> None:
+    found = Vocabulary(size=1_645, oov_share=0.005, coverage=0.817, missing_share=0.181)
+    curves = history(1).replace(vocabularies={"package \x1b size": found})
+    _, headings, row = printed(lambda _: vocabularies_table(curves))
+    assert headings.split() == ["Vocabulary", "Values", "OOV", "Coverage", "Missing"]
+    assert row.split()[-4:] == ["1,645", "0.5%", "81.7%", "18.1%"]
+    assert "\x1b" not in row
 
 
 def measured(command: Command) -> None:

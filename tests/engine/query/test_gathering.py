@@ -1,11 +1,15 @@
 """Values are counted once for each row of their table, and come out as if counted row by row."""
 
 from pathlib import Path
+from typing import Literal
 
 import duckdb
 import pytest
 
+from engine.query.examples import Selection, examples_query
 from engine.query.gathering import GatheredRows, ValueCounts
+from engine.query.measuring import Measurement
+from engine.spec import Split
 from tests.engine.query.local_data import dataset, prepared
 
 ROWS = """\
@@ -72,3 +76,34 @@ def test_equal_values_in_different_forms_are_one(tmp_path: Path):
         assert GatheredRows(connection, found.rows, ["user", "item", "price"]).counts(
             "price"
         ) == ValueCounts(1, 2, 1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("sample_by", ["buyer", "row"])
+def test_ids_and_times_may_stand_in_joined_tables(
+    tmp_path: Path, sample_by: Literal["buyer", "row"]
+):
+    duckdb.sql("SELECT i AS line, i // 4 AS basket, i % 13 AS item FROM range(800) r(i)").write_csv(
+        str(tmp_path / "lines.csv")
+    )
+    duckdb.sql(
+        "SELECT i AS basket, i % 40 AS \"user\", DATE '2024-01-01' + (i // 4)::INT AS day "
+        "FROM range(190) r(i)"
+    ).write_csv(str(tmp_path / "baskets.csv"))
+    definition = dataset(
+        tables={"lines": "lines.csv", "baskets": "baskets.csv"},
+        primary="lines",
+        joins=[{"table": "baskets", "on": {"basket": "basket"}}],
+        columns={"user": "baskets.user", "item": "lines.item", "day": "baskets.day"},
+        roles={"buyer": "user", "product": "item", "timestamp": "day"},
+    )
+    with prepared(tmp_path, definition) as (connection, found):
+        measurement = Measurement(connection, found.rows, ["user", "day"])
+        facts = measurement.facts
+        assert (facts.rows, facts.without_ids, facts.buyers, facts.products) == (760, 40, 40, 13)
+        split = Split(kind="time-holdout", holdout_days=9)
+        selection = Selection(50, sample_by, split, 2, facts.newest)
+        counted = measurement.split(selection).rows
+        queries = examples_query(found.rows, ("user", "item", "day"), selection).queries
+        rows = {name: len(connection.execute(query).fetchall()) for name, query in queries.items()}
+    assert counted == rows
+    assert 200 < sum(rows.values()) < 560
