@@ -26,6 +26,7 @@ class CloudEngine:
 
     def __init__(self, workspace: Workspace, patience: Patience = IMPATIENT) -> None:
         self.now = 0.0
+        self.workspace = workspace
         self.behaviour = Behaviour(seconds=0.2)
         self.database: Database = open_database(workspace.database_url)
         self.backend = VertexBackend(workspace, patience)
