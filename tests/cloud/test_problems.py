@@ -140,8 +140,7 @@ def test_the_person_reads_the_cause_and_what_to_do_as_plain_text(shop: CloudEngi
     number = shop.create()
     message = "labels: \x1b]0;owned\x07[@click=app.quit]here[/] is no label"
     cloud.builds.faults.plan("CreateBuild", "refuse", status="INVALID_ARGUMENT", message=message)
-    for _ in range(3):
-        shop.tick()
+    shop.tick_until_told(number)
     command = Command(shop.workspace.root)
     seen = command("show", str(number), "--json").json
     assert seen["error"]["message"].startswith(
@@ -160,7 +159,7 @@ def test_without_a_login_the_person_reads_what_to_run(
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS")
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
     number = shop.create()
-    shop.tick()
+    shop.tick_until_told(number)
     shown = " ".join(Command(shop.workspace.root)("show", str(number)).out.split())
     assert "Nobody is signed in to Google Cloud." in shown
     assert SIGN_IN in shown

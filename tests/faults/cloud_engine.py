@@ -70,6 +70,18 @@ class CloudEngine:
         assert found is not None
         return found
 
+    def tick_until_told(self, number: int, *, seconds: float = 20) -> Tracked:
+        """Tick until somebody who looks at an experiment is told of trouble."""
+
+        def told() -> Tracked | None:
+            self.tick()
+            seen = self.see(number)
+            return seen if seen.error_message is not None else None
+
+        found = wait_for(told, seconds=seconds, what=f"the trouble of #{number}")
+        assert found is not None
+        return found
+
     def settle(self, *, seconds: float = 60) -> None:
         """Tick until nothing has work left."""
         wait_for(lambda: self.tick() == 0, seconds=seconds, what="the end of all experiments")
