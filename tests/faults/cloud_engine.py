@@ -26,6 +26,7 @@ class CloudEngine:
 
     def __init__(self, workspace: Workspace, patience: Patience = IMPATIENT) -> None:
         self.now = 0.0
+        self.workspace = workspace
         self.behaviour = Behaviour(seconds=0.2)
         self.database: Database = open_database(workspace.database_url)
         self.backend = VertexBackend(workspace, patience)
@@ -66,6 +67,18 @@ class CloudEngine:
             return seen if seen.status in statuses else None
 
         found = wait_for(reached, seconds=seconds, what=f"#{number} {' or '.join(statuses)}")
+        assert found is not None
+        return found
+
+    def tick_until_told(self, number: int, *, seconds: float = 20) -> Tracked:
+        """Tick until somebody who looks at an experiment is told of trouble."""
+
+        def told() -> Tracked | None:
+            self.tick()
+            seen = self.see(number)
+            return seen if seen.error_message is not None else None
+
+        found = wait_for(told, seconds=seconds, what=f"the trouble of #{number}")
         assert found is not None
         return found
 

@@ -48,9 +48,7 @@ def engine(tmp_path: Path, cloud: Cloud, login: Path) -> Iterator[CloudEngine]:
 
 def test_nobody_is_signed_in_until_somebody_is(engine: CloudEngine, login: Path):
     number = engine.create(Behaviour(seconds=0))
-    for _ in range(3):
-        engine.tick()
-    seen = engine.see(number)
+    seen = engine.tick_until_told(number)
     assert (seen.status, seen.error_message) == ("submitting", NOBODY)
     sign_in(login, "first")
     assert engine.tick_until(number, "completed", "failed").status == "completed"
@@ -65,10 +63,8 @@ def test_a_login_that_expires_changes_nothing_and_a_new_one_goes_on(
     engine.tick_until(running, "running")
     cloud.bucket.tokens.expired = True
     waiting = engine.create(Behaviour(seconds=0))
-    for _ in range(3):
-        engine.tick()
     for number, status in ((running, "running"), (waiting, "submitting")):
-        seen = engine.see(number)
+        seen = engine.tick_until_told(number)
         assert (seen.status, seen.error_message) == (status, EXPIRED)
     cloud.bucket.tokens.expired = False
     sign_in(login, "second")

@@ -98,10 +98,8 @@ def test_without_rights_everything_stays_as_it_is_and_then_goes_on(
     engine.tick_until(running, "running")
     refuse_everything(cloud, status)
     waiting = engine.create(QUICK)
-    for _ in range(3):
-        engine.tick()
     for number, expected in ((running, "running"), (waiting, "submitting")):
-        seen = engine.see(number)
+        seen = engine.tick_until_told(number)
         assert seen.status == expected
         assert seen.error_message is not None
         assert seen.error_message.startswith(told)

@@ -13,6 +13,7 @@ from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 
 from engine.errors import EnvironmentNotReady
+from engine.text import safe_line
 
 SIGN_IN = "Run `gcloud auth application-default login`."
 _WAIT = "Nothing has to be done: it is tried again by itself."
@@ -25,9 +26,8 @@ _REFUSED_LOGIN = re.compile(
     r"invalid_grant|invalid_rapt|reauthentication|expired or revoked|account has been deleted",
     re.IGNORECASE,
 )
-_DISABLED = re.compile(
-    r"\b([a-z]+\.googleapis\.com)\b.*(disabled|has not been used)|SERVICE_DISABLED"
-)
+_DISABLED = re.compile(r"has not been used in project|it is disabled|SERVICE_DISABLED")
+_API_NAME = re.compile(r"\b([a-z]+\.googleapis\.com)/overview")
 _NO_PROJECT = re.compile(
     r"CONSUMER_INVALID|project.*(not found|does not exist|not exist|invalid|has been deleted)",
     re.IGNORECASE,
@@ -114,8 +114,9 @@ def _forbidden(error: api.Forbidden, service: str, what: str, project: str) -> E
     text = str(error)
     if _NO_PROJECT.search(text):
         return _no_project(project)
-    if (disabled := _DISABLED.search(text)) is not None:
-        name = disabled[1] or API_NAMES.get(service, "")
+    if _DISABLED.search(text):
+        named = _API_NAME.search(text)
+        name = named[1] if named else API_NAMES.get(service, service)
         return Refused(
             f"{service}'s API is off in project {project}.",
             hint=f"Run `gcloud services enable {name} --project={project}`.",
@@ -149,5 +150,6 @@ def _is_network(error: BaseException) -> bool:
 
 
 def _short(error: BaseException) -> str:
+    """Return what a library says, in a line that a log or a terminal can show."""
     text = " ".join(str(getattr(error, "message", "") or error).split())
-    return text if len(text) <= _MESSAGE_LIMIT else text[:_MESSAGE_LIMIT] + "…"
+    return safe_line(text, limit=_MESSAGE_LIMIT)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pysqlite3
@@ -17,7 +18,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from engine.errors import InvalidInput
 from engine.spec.run_folder import TrainingMetrics
-from engine.store import documents, open_database
+from engine.store import documents, fetches, open_database
 from engine.store.models import Base, ExperimentRow
 from engine.store.schema import HEAD, MIGRATIONS, bring_to_head, migrate, revision
 from engine.store.sqlite import sqlite_engine
@@ -110,6 +111,21 @@ def test_results_from_before_say_what_they_are_judged_by_and_how_long_they_train
         assert (second.primary_metric, second.epochs_trained) == ("recall_at_100", 8)
         assert second.difference is not None
         assert (failed.primary_metric, failed.epochs_trained) == ("recall_at_100", None)
+    database.close()
+
+
+def test_requests_to_the_worker_survive_an_upgrade(tmp_path):
+    path = tmp_path / "old.db"
+    dump = Path(__file__).parent / "schema_0005.sql"
+    with closing(pysqlite3.connect(str(path))) as old:
+        old.executescript(dump.read_text(encoding="utf-8"))
+    database = open_database(f"sqlite:///{path}")
+    with database.read() as session:
+        assert [(f.number, f.name) for f in fetches.pending(session)] == [(2, "logs:Transform")]
+        answered_since = datetime(2026, 11, 26, tzinfo=UTC)
+        assert fetches.answered(session, 1, "logs:Train", answered_since) == fetches.Answer("", "")
+        assert fetches.watched(session, answered_since) == {3}
+        assert session.get_one(ExperimentRow, 3).status == "lost"
     database.close()
 
 
