@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from engine.spec import ExperimentSpec
+from tests.cloud.pty_screen import Screen
 from tests.cloud.servers.cloud import BUCKET, PROJECT, Cloud
 from tests.cloud.servers.fixtures import cloud, served, write_settings
 from tests.e2e.terminal import REPOSITORY, Terminal
@@ -119,6 +120,22 @@ def test_a_summary_tells_the_tables_and_what_reading_them_costs(shop: Command):
     shown = shop("datasets", "summary", "ratings").out
     assert "BigQuery reads " in shown
     assert f"{PROJECT}.sales.ratings" in shown
+
+
+def test_one_key_of_the_app_promotes(shop: Command):
+    run_half(shop)
+    terminal = Terminal(cwd=shop.folder, LANG="C.UTF-8", COLORTERM="truecolor")
+    try:
+        screen = Screen(terminal, 80, 24)
+        screen.wait_for("#1", "R@100", "r rerun")
+        screen.press("P")
+        screen.wait_for("Run #1 on all rows, on Google Cloud?", "300 rows are sent", "n Esc")
+        screen.press("y")
+        screen.wait_for("#2", "vertex", "✔ completed")
+        screen.press("q")
+        assert terminal.wait() == 0
+    finally:
+        terminal.close()
 
 
 def test_an_experiment_without_a_result_is_asked_about_twice(shop: Command, cloud: Cloud):
