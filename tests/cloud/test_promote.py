@@ -13,6 +13,7 @@ from tests.cloud.servers.cloud import BUCKET, PROJECT, Cloud
 from tests.cloud.servers.fixtures import cloud, served, write_settings
 from tests.e2e.terminal import REPOSITORY, Terminal
 from tests.engine.cli.command import RUN, Command, end, set_behaviour, standin
+from tests.sample_data import write_groceries
 
 __all__ = ["cloud", "served"]
 
@@ -68,6 +69,38 @@ def test_rows_are_sent_where_the_dataset_is_not_in_bigquery(shop: Command, cloud
     again = shop("promote", "2", "--yes")
     assert again.code == 2
     assert "ran on all rows on Google Cloud already" in again.err
+
+
+def test_init_copies_tables_and_knows_where_they_are(tmp_path: Path, cloud: Cloud):
+    write_groceries(tmp_path / "there", rows=600)
+    names = ("transactions", "products", "demographics")
+    files = {name: tmp_path / "there" / f"{name}.parquet" for name in names}
+    cloud.bigquery.tables["sales"] = files
+    (tmp_path / "shop").mkdir()
+    write_settings(tmp_path / "shop", cloud)
+    shop = Command(tmp_path / "shop")
+    made = shop("init", "--bigquery", f"{PROJECT}.sales")
+    assert made.code == 0, made.err
+    assert f"of {PROJECT}.sales.transactions" in made.err
+    written = shop("datasets", "show", "transactions", "--json").json
+    assert written["definition"]["bigquery"] == {"project": PROJECT, "dataset": "sales"}
+    assert {join["table"] for join in written["definition"]["joins"]} == {
+        "products",
+        "demographics",
+    }
+    found = shop("datasets", "summary", "transactions", "--json").json
+    assert found["rows"] == 600
+    assert len(found["bigquery"]["tables"]) == 3
+    again = shop("init", "--bigquery", f"{PROJECT}.sales.transactions")
+    assert f"Kept the copy of {PROJECT}.sales.transactions" in again.err
+    for source, told in {
+        f"{PROJECT}.sales.gone": f"BigQuery has no table {PROJECT}.sales.gone",
+        "sales": "is neither PROJECT.DATASET nor PROJECT.DATASET.TABLE",
+    }.items():
+        refused = shop("init", "--bigquery", source)
+        assert refused.code == 2
+        assert told in refused.err
+    assert "Say which data" in shop("init").err
 
 
 def test_bigquery_is_read_where_the_dataset_is_there(shop: Command, cloud: Cloud):
