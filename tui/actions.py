@@ -117,6 +117,14 @@ _ALL: Final = (
         footer=True,
         writes=True,
     ),
+    Action(
+        "promote",
+        ("P",),
+        "promote",
+        "Run it on all rows on Google Cloud (asks first)",
+        "Experiments",
+        writes=True,
+    ),
     Action("copy", ("y",), "copy", "Copy the command that shows it", "Experiments"),
     Action("mark", ("space",), "mark", "Mark or unmark for comparing, up to 4", "Experiments"),
     Action(

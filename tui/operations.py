@@ -61,6 +61,11 @@ class Operations:
         if self._allowed():
             self._screen.run_worker(self._rerun(number), group="operation", exclusive=True)
 
+    def promote(self, number: int) -> None:
+        """Tell what running an experiment on all rows in the cloud reads, ask, and run it."""
+        if self._allowed():
+            self._screen.run_worker(self._promote(number), group="operation", exclusive=True)
+
     def cancel(self, number: int) -> None:
         """Ask, then cancel an experiment."""
         if self._allowed():
@@ -101,6 +106,34 @@ class Operations:
         started = await self._screen.app.push_screen_wait(Rerun(number, seen.name, params, start))
         if started is not None:
             self._screen.post_message(OpenExperiment(int(started)))
+
+    async def _promote(self, number: int) -> None:
+        self._tell(f"Looking at what #{number} on all rows would read …")
+        try:
+            found = await self._link.ask(lambda engine: engine.promotion(number))
+        except EngineError as error:
+            self._tell(f"{error.message} {error.hint}", bad=True)
+            return
+        workers = f" Dataflow on {found.machine_type}." if found.machine_type else ""
+        questions = [
+            Confirm(
+                f"Run #{number} on all rows, on Google Cloud?",
+                f"{found.transfer}{workers} It costs what Google Cloud charges.",
+                verb="run it there",
+            )
+        ]
+        if found.doubts:
+            told = "\n".join(found.doubts)
+            questions.append(Confirm("Run it all the same?", told, verb="run it all the same"))
+        for question in questions:
+            if await self._screen.app.push_screen_wait(question) is None:
+                return
+        try:
+            started = await self._link.order(lambda engine: engine.promote(number))
+        except EngineError as error:
+            self._tell(f"{error.message} {error.hint}", bad=True)
+            return
+        self._screen.post_message(OpenExperiment(started.number))
 
     async def _cancel(self, number: int) -> None:
         seen = await self._get(number)

@@ -1,6 +1,6 @@
 """`Warehouse`: BigQuery by its client. Imports Google's library; see the package."""
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -109,13 +109,12 @@ class Warehouse:
         found = [self.table(table_id) for table_id in tables_in(queries)]
         return content_hash([[t.id, t.modified_at.isoformat(), t.rows, t.bytes] for t in found])
 
-    def download(self, table_id: str, path: Path, tell: Callable[[int], None]) -> None:
+    def download(self, table_id: str, path: Path) -> None:
         """Write the rows of a table to a Parquet file, page by page; reading them is not billed.
 
         Args:
             table_id: "project.dataset.table".
             path: of the file, which is there whole afterwards or not at all.
-            tell: gets the number of rows that were written so far.
 
         Raises:
             InvalidInput: there is no such table, or it has no rows.
@@ -123,20 +122,17 @@ class Warehouse:
         import pyarrow.parquet as pq
 
         draft = path.with_name(f".{path.name}.new")
-        done = 0
+        writer: Any = None
         try:
             with self._asking(f"read {table_id}"):
                 rows = self._client.list_rows(table_id, page_size=_PAGE_ROWS, **_OPTIONS)
                 batches = rows.to_arrow_iterable(bqstorage_client=None)
-                writer: Any = None
                 for batch in batches:
                     writer = writer or pq.ParquetWriter(draft, batch.schema)
                     writer.write_batch(batch)
-                    done += batch.num_rows
-                    tell(done)
                 if writer is not None:
                     writer.close()
-            if not done:
+            if writer is None or not rows.total_rows:
                 raise InvalidInput(f"The table {quoted(table_id)} has no rows.")
             draft.replace(path)
         finally:

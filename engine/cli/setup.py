@@ -7,14 +7,21 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.cli.group import Invocation, command, shared_options
+from engine.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from engine.bigquery.facts import Table
+    from engine.definitions.models import BigQuerySource
     from engine.scaffold import Choose, Role, Scaffold, SourceTable
 
 
 @click.command("init")
-@click.argument(
-    "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
+@click.argument("paths", metavar="[PATH...]", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--bigquery",
+    "source",
+    metavar="PROJECT.DATASET[.TABLE]",
+    help="Copy these tables to data/ here, in place of PATH; runs on Google Cloud read them there.",
 )
 @click.option("--buyer", metavar="C", help="Column of the buyer id.")
 @click.option("--product", metavar="C", help="Column of the product id.")
@@ -24,7 +31,13 @@ if TYPE_CHECKING:
 @click.option("--name", metavar="N", default="", help="Name of the dataset  [default: the file's]")
 @shared_options
 @click.pass_obj
-def init(invocation: Invocation, paths: tuple[Path, ...], name: str, **columns: str | None) -> None:
+def init(
+    invocation: Invocation,
+    paths: tuple[Path, ...],
+    source: str | None,
+    name: str,
+    **columns: str | None,
+) -> None:
     """Set up a workspace for data files.
 
     PATH is a Parquet or CSV file, a folder of them, a SQLite or DuckDB database, or one of its
@@ -36,6 +49,14 @@ def init(invocation: Invocation, paths: tuple[Path, ...], name: str, **columns: 
     from engine.scaffold import scaffold
 
     root = invocation.folder or Path.cwd()
+    if bool(paths) == bool(source):
+        raise InvalidInput(
+            "Say which data: one or more PATHs, or --bigquery PROJECT.DATASET.TABLE.",
+            hint="`towerlab init --help` says more.",
+        )
+    bigquery = None
+    if source:
+        paths, bigquery = _brought(invocation, source, root)
     given: dict[Role, str] = {role: c for role, c in columns.items() if c is not None}  # pyright: ignore[reportAssignmentType] - click's options are the roles
     made = scaffold(
         paths,
@@ -44,11 +65,33 @@ def init(invocation: Invocation, paths: tuple[Path, ...], name: str, **columns: 
         name=name,
         choose=_asking(invocation),
         tell=_telling(invocation),
+        bigquery=bigquery,
     )
     if invocation.as_json:
         print_json(_as_json(made))
         return
     _print_scaffold(invocation, made)
+
+
+def _brought(
+    invocation: Invocation, source: str, root: Path
+) -> "tuple[tuple[Path, ...], BigQuerySource]":
+    """Copy tables of BigQuery into the workspace."""
+    from engine.bigquery.bringing import bring_tables
+    from engine.cli.output import foreign
+    from engine.config import CloudSettings
+    from engine.formats import size
+    from engine.workspace import CONFIG, Workspace
+
+    def tell(table: "Table", kept: bool) -> None:
+        what = "Kept the copy of" if kept else f"Copying {size(table.bytes or 0)} of"
+        invocation.err.print(foreign(f"{what} {table.id}", "dim"))
+
+    settings = CloudSettings()
+    if (root / CONFIG).is_file():
+        settings = Workspace(root).settings.cloud
+    files, found = bring_tables(source, root / "data", settings, tell)
+    return tuple(files), found
 
 
 @click.command("demo")

@@ -9,7 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.definitions.misfits import DataMisfit
-from engine.definitions.models import DatasetDefinition, FeatureConfigDefinition
+from engine.definitions.models import (
+    BigQuerySource,
+    DatasetDefinition,
+    FeatureConfigDefinition,
+)
 from engine.errors import InvalidInput
 from engine.query.databases import SEPARATOR
 from engine.scaffold.drafts import Draft, draft
@@ -72,6 +76,7 @@ def scaffold(
     name: str = "",
     choose: Choose = _nobody,
     tell: Callable[[SourceTable], None] = lambda _: None,
+    bigquery: BigQuerySource | None = None,
 ) -> Scaffold:
     """Write settings and definitions for data files.
 
@@ -83,6 +88,7 @@ def scaffold(
         name: of the dataset; after the file or folder when empty.
         choose: asked for ids that can't be guessed.
         tell: gets each table as soon as it is inspected.
+        bigquery: where the same tables are, under the names of their files.
 
     Raises:
         InvalidInput: a file, a column, or what is in the workspace already is wrong, or a column
@@ -102,6 +108,11 @@ def scaffold(
             drafted.left_out[not_time] = examined.no_time
             drafted, examined = _fitted(drafted, root, given or {})
     drafted = _renamed(drafted, files)
+    if bigquery is not None:
+        there = {t.name: stem for t in tables if (stem := Path(t.source).stem) != t.name}
+        source = bigquery.model_copy(update={"tables": there}) if there else bigquery
+        dataset = drafted.dataset.model_copy(update={"bigquery": source})
+        drafted = replace(drafted, dataset=dataset)
     files.add_settings(drafted.dataset.name)
     files.add([drafted.dataset])
     files.add(drafted.feature_configs)

@@ -8,10 +8,12 @@ import duckdb
 import pytest
 
 from engine.spec import ExperimentSpec
+from tests.cloud.pty_screen import Screen
 from tests.cloud.servers.cloud import BUCKET, PROJECT, Cloud
 from tests.cloud.servers.fixtures import cloud, served, write_settings
 from tests.e2e.terminal import REPOSITORY, Terminal
 from tests.engine.cli.command import RUN, Command, end, set_behaviour, standin
+from tests.sample_data import write_groceries
 
 __all__ = ["cloud", "served"]
 
@@ -69,6 +71,38 @@ def test_rows_are_sent_where_the_dataset_is_not_in_bigquery(shop: Command, cloud
     assert "ran on all rows on Google Cloud already" in again.err
 
 
+def test_init_copies_tables_and_knows_where_they_are(tmp_path: Path, cloud: Cloud):
+    write_groceries(tmp_path / "there", rows=600)
+    names = ("transactions", "products", "demographics")
+    files = {name: tmp_path / "there" / f"{name}.parquet" for name in names}
+    cloud.bigquery.tables["sales"] = files
+    (tmp_path / "shop").mkdir()
+    write_settings(tmp_path / "shop", cloud)
+    shop = Command(tmp_path / "shop")
+    made = shop("init", "--bigquery", f"{PROJECT}.sales")
+    assert made.code == 0, made.err
+    assert f"of {PROJECT}.sales.transactions" in made.err
+    written = shop("datasets", "show", "transactions", "--json").json
+    assert written["definition"]["bigquery"] == {"project": PROJECT, "dataset": "sales"}
+    assert {join["table"] for join in written["definition"]["joins"]} == {
+        "products",
+        "demographics",
+    }
+    found = shop("datasets", "summary", "transactions", "--json").json
+    assert found["rows"] == 600
+    assert len(found["bigquery"]["tables"]) == 3
+    again = shop("init", "--bigquery", f"{PROJECT}.sales.transactions")
+    assert f"Kept the copy of {PROJECT}.sales.transactions" in again.err
+    for source, told in {
+        f"{PROJECT}.sales.gone": f"BigQuery has no table {PROJECT}.sales.gone",
+        "sales": "is neither PROJECT.DATASET nor PROJECT.DATASET.TABLE",
+    }.items():
+        refused = shop("init", "--bigquery", source)
+        assert refused.code == 2
+        assert told in refused.err
+    assert "Say which data" in shop("init").err
+
+
 def test_bigquery_is_read_where_the_dataset_is_there(shop: Command, cloud: Cloud):
     with (shop.folder / "definitions" / "datasets.toml").open("a") as file:
         file.write(BIGQUERY)
@@ -119,6 +153,22 @@ def test_a_summary_tells_the_tables_and_what_reading_them_costs(shop: Command):
     shown = shop("datasets", "summary", "ratings").out
     assert "BigQuery reads " in shown
     assert f"{PROJECT}.sales.ratings" in shown
+
+
+def test_one_key_of_the_app_promotes(shop: Command):
+    run_half(shop)
+    terminal = Terminal(cwd=shop.folder, LANG="C.UTF-8", COLORTERM="truecolor")
+    try:
+        screen = Screen(terminal, 80, 24)
+        screen.wait_for("#1", "R@100", "r rerun")
+        screen.press("P")
+        screen.wait_for("Run #1 on all rows, on Google Cloud?", "300 rows are sent", "n Esc")
+        screen.press("y")
+        screen.wait_for("#2", "vertex", "✔ completed")
+        screen.press("q")
+        assert terminal.wait() == 0
+    finally:
+        terminal.close()
 
 
 def test_an_experiment_without_a_result_is_asked_about_twice(shop: Command, cloud: Cloud):

@@ -290,7 +290,15 @@ async def test_a_rerun_of_what_runs_is_answered_with_a_sentence(three):
         await app.shows("#2 has not ended yet; cancel it first, or wait.")
 
 
-@pytest.mark.parametrize("key", ["n", "r", "x", "d"])
+@in_loop
+async def test_promoting_looks_first_and_stores_nothing_unasked(three):
+    async with OpenedApp(three) as app:
+        await app.press("j", "j", "P")
+        await app.shows("Looking at what #1 on all rows would read")
+        assert three.engine.cards().total == 3
+
+
+@pytest.mark.parametrize("key", ["n", "r", "P", "x", "d"])
 @in_loop
 async def test_readonly_forbids_what_changes_something(three, key):
     async with OpenedApp(three, readonly=True) as app:

@@ -101,7 +101,9 @@ class ExperimentScreen(Asking, Screen[None]):
     ExperimentScreen.-note #tab { display: none; }
     """
     BINDINGS: ClassVar = [
-        *bindings("previous_tab", "next_tab", "rerun", "cancel", "delete", "copy", "back"),
+        *bindings(
+            "previous_tab", "next_tab", "rerun", "promote", "cancel", "delete", "copy", "back"
+        ),
     ]
     AUTO_FOCUS = ""
 
@@ -162,6 +164,10 @@ class ExperimentScreen(Asking, Screen[None]):
     def action_rerun(self) -> None:
         """Run it again."""
         self._operations.rerun(self.number)
+
+    def action_promote(self) -> None:
+        """Run it on all rows on Google Cloud."""
+        self._operations.promote(self.number)
 
     def action_cancel(self) -> None:
         """Cancel it."""

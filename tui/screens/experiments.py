@@ -50,7 +50,7 @@ class ExperimentsScreen(Asking, Screen[None]):
     """
     AUTO_FOCUS = "CardList"
     BINDINGS: ClassVar = [
-        *bindings("rerun", "cancel", "delete", "copy", "compare"),
+        *bindings("rerun", "promote", "cancel", "delete", "copy", "compare"),
         *bindings("clear_filter", "back"),
         # With priority: what is typed right after them must find the focus moved already.
         *bindings("filter", "new", priority=("filter", "new")),
@@ -150,7 +150,7 @@ class ExperimentsScreen(Asking, Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave `/` and `n` to a text; most else needs an experiment that it can be done to."""
         del parameters
-        if action in ("rerun", "cancel", "delete", "copy"):
+        if action in ("rerun", "promote", "cancel", "delete", "copy"):
             card = self._list.selected if self.is_mounted else None
             return card is not None and (action != "cancel" or can_be_cancelled(card))
         if action == "compare":
@@ -182,6 +182,11 @@ class ExperimentsScreen(Asking, Screen[None]):
         """Run the selected experiment again."""
         if card := self._list.selected:
             self._operations.rerun(card.number)
+
+    def action_promote(self) -> None:
+        """Run it on all rows on Google Cloud."""
+        if card := self._list.selected:
+            self._operations.promote(card.number)
 
     def action_cancel(self) -> None:
         """Cancel the selected experiment."""
