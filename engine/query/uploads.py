@@ -27,8 +27,9 @@ def write_rows(examples: ExamplesQuery, folder: Path) -> list[Path]:
     written: list[Path] = []
     with open_duckdb() as connection:
         try:
-            connection.execute(f"CREATE TEMPORARY TABLE examples AS {examples.sql}")
-            read = examples.replace(sql="FROM examples")
+            for name, select in {**examples.kept, "examples": examples.sql}.items():
+                connection.execute(f'CREATE TEMPORARY TABLE "{name}" AS {select}')
+            read = examples.replace(sql="FROM examples", kept={})
             for split, query in read.queries.items():
                 target = folder / split / "rows.parquet"
                 target.parent.mkdir(parents=True, exist_ok=True)
