@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pipelines.tf_environment  # noqa: F401  # pyright: ignore[reportUnusedImport]
@@ -57,18 +58,23 @@ def example_gen(query: ExamplesQuery) -> QueryBasedExampleGen:
     else:
         component = DuckDBExampleGen(
             input_config=_input_config({split: split for split in SPLITS}),
-            custom_config=_custom_config(_Source(query.sql, query.files, query.fingerprint, code)),
+            custom_config=_custom_config(_source_of(query, code)),
         )
     return component.with_id("ExampleGen")
 
 
 class _Source(NamedTuple):
-    """What DuckDB is to read."""
+    """What DuckDB is to read; `kept` and `sql` as in `ExamplesQuery`."""
 
+    kept: Mapping[str, str]
     sql: str
     files: Sequence[SourceFile]
     fingerprint: str
     code: str
+
+
+def _source_of(query: ExamplesQuery, code: str) -> _Source:
+    return _Source(query.kept, query.sql, query.files, query.fingerprint, code)
 
 
 def _input_config(patterns: Mapping[SplitName, str]) -> example_gen_pb2.Input:
@@ -136,7 +142,7 @@ class DuckDBExecutor(base_beam_executor.BaseBeamExecutor):
             split: os.path.join(artifact_utils.get_split_uri([examples], split), _FILE)
             for split in SPLITS
         }
-        rows = write_examples(source.sql, files)
+        rows = write_examples(source.sql, files, kept=source.kept)
         for split, count in rows.items():
             if count == 0:
                 raise RunFailure(
@@ -155,12 +161,15 @@ class DuckDBExampleGen(QueryBasedExampleGen):
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(DuckDBExecutor)
 
 
-def write_examples(sql: str, paths: Mapping[SplitName, str]) -> dict[SplitName, int]:
+def write_examples(
+    sql: str, paths: Mapping[SplitName, str], *, kept: Mapping[str, str] = MappingProxyType({})
+) -> dict[SplitName, int]:
     """Write a query's rows to gzipped TFRecord files; a null is a feature that isn't there.
 
     Args:
         sql: a SELECT for DuckDB, whose column `SPLIT` says which file a row belongs to.
         paths: the file of each split; its folder is made.
+        kept: by name, SELECTs of the temporary tables that `sql` reads.
 
     Returns:
         The number of rows of each split.
@@ -181,6 +190,8 @@ def write_examples(sql: str, paths: Mapping[SplitName, str]) -> dict[SplitName, 
             for split, path in paths.items():
                 tf.io.gfile.makedirs(os.path.dirname(path))
                 writers[split] = files.enter_context(tf.io.TFRecordWriter(path, options))
+            for name, select in kept.items():
+                connection.execute(f'CREATE TEMPORARY TABLE "{name}" AS {select}')
             for batch in connection.sql(sql).to_arrow_reader(_ROWS_PER_BATCH):
                 for split, part in _parts(batch):
                     for example in encoder.encode(as_lists(part)):

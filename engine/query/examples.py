@@ -108,11 +108,8 @@ def examples_query(
         InvalidInput: a name or a value would be changed by TFX.
     """
     derived = {alias for alias in aliases if rows.columns[alias].history}
-    buyers = None
-    if derived and selection.sample_by == "buyer":
-        # What is sampled before its history is made is sampled cheaply, and a buyer is whole.
-        id_ = rows.columns[rows.buyer].expression(rows.dialect)
-        buyers = selection.sampled(id_, id_)
+    # What is sampled before its history is made is sampled cheaply, and a buyer is whole.
+    buyers = _sampled_buyers(rows, selection) if derived else None
     read = _primary_read_once(rows) if rows.dialect == "duckdb" else rows
     keyed = read.keyed(aliases, buyers=buyers).subquery(_name("keyed"))
     key, buyer = _column(rows.key_name), _column(rows.buyer)
@@ -125,11 +122,15 @@ def examples_query(
     select = select.from_(sampled.subquery(_name("sampled")))
     if selection.split.kind == "strict-time":  # all others have a split for every row with a time
         select = select.where(is_set(split.this))
-    if read is not rows:
-        select = _with_primary(select, rows)
+    kept = (
+        {}
+        if read is rows
+        else {_PRIMARY: _literal(_of_primary(select, rows, selection).sql("duckdb"))}
+    )
     return ExamplesQuery(
         dialect=rows.dialect,
         sql=_literal(select.sql(rows.dialect)),
+        kept=kept,
         columns=example_columns(rows, aliases),
         buyer=rows.buyer,
         product=rows.product,
@@ -144,15 +145,25 @@ def _primary_read_once(rows: DatasetRows) -> DatasetRows:
     return replace(rows, tables={**rows.tables, name: table})
 
 
-def _with_primary(select: exp.Select, rows: DatasetRows) -> exp.Select:
-    """Add `_PRIMARY`, what is needed of the primary table, kept in memory or on disk.
+def _sampled_buyers(rows: DatasetRows, selection: Selection) -> Expr | None:
+    """Return whether a buyer, as the tables have it, is in a sample of buyers."""
+    if selection.sample_by != "buyer" or selection.sample_percent >= 100:
+        return None
+    id_ = rows.columns[rows.buyer].expression(rows.dialect)
+    return selection.sampled(id_, id_)
 
-    A file with one row group is read by one thread; what is done with the kept rows runs on all.
+
+def _of_primary(select: exp.Select, rows: DatasetRows, selection: Selection) -> exp.Select:
+    """Return what a SELECT needs of the primary table, without buyers who aren't in the sample.
+
+    A file with one row group is read by one thread; what is done with a table of DuckDB runs on
+    all (not so with a CTE, even a materialised one).
     """
     name = rows.dataset.primary
     used = (column.name for column in select.find_all(exp.Column) if column.table == name)
     columns = (exp.column(c, table=name, quoted=True) for c in dict.fromkeys(used))
-    return select.with_(_PRIMARY, as_=rows.primary_only(columns), materialized=True)
+    own = rows.columns[rows.buyer].source.table == name
+    return rows.primary_only(columns).where(_sampled_buyers(rows, selection) if own else None)
 
 
 def example_columns(rows: DatasetRows, aliases: Sequence[str]) -> tuple[Column, ...]:

@@ -31,9 +31,12 @@ def write_rows(
     written: list[Path] = []
     with open_duckdb() as connection:
         try:
+            tables = dict(examples.kept)
             if len(splits) > 1:
-                connection.execute(f"CREATE TEMPORARY TABLE examples AS {examples.sql}")
+                tables["examples"] = examples.sql
                 examples = examples.replace(sql="FROM examples")
+            for name, select in tables.items():
+                connection.execute(f'CREATE TEMPORARY TABLE "{name}" AS {select}')
             for split in splits:
                 query = examples.queries[split]
                 target = folder / split / "rows.parquet"

@@ -39,6 +39,7 @@ class ExamplesQuery(Frozen):
     Attributes:
         dialect: the engine that the SQL is written for.
         sql: a SELECT of `columns` and `SPLIT`: every row with the name of its split, in no order.
+        kept: by name, SELECTs of the temporary tables that `sql` reads.
         columns: the columns of the examples, `ROW_KEY` among them.
         buyer: column of the buyer id (STRING).
         product: column of the product id (STRING).
@@ -51,6 +52,7 @@ class ExamplesQuery(Frozen):
 
     dialect: Literal["duckdb", "bigquery"]
     sql: str
+    kept: dict[str, str] = {}
     columns: tuple[Column, ...]
     buyer: str
     product: str
@@ -75,7 +77,9 @@ class ExamplesQuery(Frozen):
         """One SELECT a split, all with the columns of the examples."""
         names = ", ".join(self._quoted(column.name) for column in self.columns)
         table, name = self._quoted("examples"), self._quoted(SPLIT)
-        found = f"SELECT {names} FROM ({self.sql}) AS {table} WHERE {name}"
+        kept = (f"{self._quoted(other)} AS ({select})" for other, select in self.kept.items())
+        before = f"WITH {', '.join(kept)} " if self.kept else ""
+        found = f"{before}SELECT {names} FROM ({self.sql}) AS {table} WHERE {name}"
         return {split: f"{found} = '{split}'" for split in SPLITS}
 
     def _quoted(self, name: str) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
+from engine.spec import ExamplesQuery
 from tests.bench import app, epoch_loop, evaluation, pairs
 from tests.bench.measuring import TOWERLAB, keep, median, run, since, towerlab, until
 from tests.engine.analysis.laboratory import Laboratory
@@ -119,17 +120,19 @@ def planning(folder: Path) -> dict[str, float]:
             ),
             **{
                 f"rows of every split of a sample of {share}%, s (budget 2)": median(
-                    partial(read_rows, plan.examples.sql)
+                    partial(read_rows, plan.examples)
                 )
                 for share, plan in plans.items()
             },
         }
 
 
-def read_rows(query: str) -> None:
+def read_rows(examples: ExamplesQuery) -> None:
     """Read the rows of all splits as ExampleGen does."""
     with duckdb.connect() as connection:
-        for _ in connection.sql(query).to_arrow_reader(20_000):
+        for name, select in examples.kept.items():
+            connection.execute(f"CREATE TEMPORARY TABLE {name} AS {select}")
+        for _ in connection.sql(examples.sql).to_arrow_reader(20_000):
             pass
 
 

@@ -68,6 +68,13 @@ def test_each_row_goes_to_its_split_and_one_without_goes_nowhere(tmp_path):
         assert set(found[split][0]) == {"i"}
 
 
+def test_tables_are_kept_before_the_query_reads_them(tmp_path):
+    paths = {split: str(tmp_path / split / "data.gz") for split in SPLITS}
+    kept = {"numbers": "SELECT i FROM range(5) r(i)", "others": "FROM numbers WHERE i > 1"}
+    sql = f"SELECT i, 'test' AS {SPLIT} FROM others"
+    assert write_examples(sql, paths, kept=kept) == {"train": 0, "eval": 0, "test": 3}
+
+
 def test_no_rows_make_an_empty_file(tmp_path):
     assert examples_of("SELECT 1 AS a WHERE false", tmp_path) == []
 
