@@ -194,25 +194,41 @@ def table(results: list[dict]) -> str:
     return "\n".join(lines)
 
 
+def mean(runs: list[dict], metric: str, name: str | None = None, *, end: str = "") -> float:
+    """Return the mean of a metric over runs.
+
+    Args:
+        runs: at least one.
+        metric: such as "recall_at_100".
+        name: of a reference, as "popularity"; None takes the model's own.
+        end: "low", "high" or "value" of the difference to the reference, instead of its metric.
+
+    Raises:
+        KeyError: a run doesn't have it.
+    """
+    if name is None:
+        return statistics.fmean(run["metrics"][metric] for run in runs)
+    compared = [run["compared"][name] for run in runs]
+    if not end:
+        return statistics.fmean(one[metric] for one in compared)
+    differences = [one["difference"] for one in compared]
+    if any(difference["metric"] != metric for difference in differences):
+        raise KeyError(metric)
+    return statistics.fmean(difference[end] for difference in differences)
+
+
 def _line(runs: list[dict], metric: str, label: str) -> str:
     against = "popularity" if metric.startswith("recall") else "bias"
-
-    def mean(name: str) -> float | None:
-        values = [run["compared"].get(name, {}).get(metric) for run in runs]
-        return None if None in values else statistics.fmean(values)
-
-    value = statistics.fmean(run["metrics"][metric] for run in runs)
-    reference = mean(against)
-    differences = [run["compared"][against].get("difference") for run in runs]
-    difference = "–"
-    if all(d and d["metric"] == metric for d in differences):
-        ends = (statistics.fmean(d[k] for d in differences) for k in ("value", "low", "high"))
-        difference = "{:+.3f} ({:+.3f} to {:+.3f})".format(*ends)
-    shown = [
-        value, reference, None if not reference else value / reference, difference,
-        mean("own_history"), mean("item_to_item"),
-    ]  # fmt: skip
-    cells = ["–" if one is None else one if isinstance(one, str) else f"{one:.3f}" for one in shown]
+    cells = [f"{mean(runs, metric):.3f}", "–", "–", "–", "–", "–"]
+    with suppress(KeyError, ZeroDivisionError):
+        cells[1] = f"{mean(runs, metric, against):.3f}"
+        cells[2] = f"{mean(runs, metric) / mean(runs, metric, against):.3f}"
+    with suppress(KeyError):
+        ends = (mean(runs, metric, against, end=end) for end in ("value", "low", "high"))
+        cells[3] = "{:+.3f} ({:+.3f} to {:+.3f})".format(*ends)
+    for place, name in ((4, "own_history"), (5, "item_to_item")):
+        with suppress(KeyError):
+            cells[place] = f"{mean(runs, metric, name):.3f}"
     seconds = statistics.median(run["seconds"] for run in runs)
     peaks = [run["peak_gigabytes"] for run in runs if "peak_gigabytes" in run]
     cells += [f"{seconds:.0f}", f"{max(peaks):.1f}" if peaks else "–"]

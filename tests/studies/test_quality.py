@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.studies.quality import RESULTS, is_told, results_of, run_defaults, table
+from tests.studies.quality import RESULTS, is_told, mean, results_of, run_defaults, table
 
 
 def result(metric="recall_at_100", low=0.01, high=0.03, said=(), **changes):
@@ -47,6 +47,43 @@ def test_the_documented_table_is_that_of_the_recorded_results():
     assert table(results_of()) in RESULTS.parents[1].joinpath("quality.md").read_text()
 
 
+def test_no_recorded_run_is_behind_its_baseline_untold():
+    assert all(is_told(found) for found in results_of())
+
+
+def recorded(case: str, kind: str, sample: float = 100) -> list[dict]:
+    """Return the recorded runs of a case, one a seed."""
+    asked = (case, kind, sample)
+    return [r for r in results_of() if (r["case"], r["type"], r["sample_percent"]) == asked]
+
+
+def test_groceries_are_recommended_better_than_by_popularity_and_not_worse_than_by_history():
+    runs = recorded("grocery", "retrieval", 10)
+    recall = mean(runs, "recall_at_100")
+    assert recall >= 1.3 * mean(runs, "recall_at_100", "popularity")
+    assert mean(runs, "recall_at_100", "own_history", end="high") >= 0
+    whole = recorded("grocery", "retrieval")
+    recall = mean(whole, "recall_at_100")
+    assert recall >= 1.8 * mean(whole, "recall_at_100", "popularity")
+    assert mean(whole, "recall_at_100", "own_history", end="high") >= 0
+
+
+def test_planted_tastes_are_recorded_to_be_found():
+    runs = recorded("planted-20000", "retrieval")
+    assert mean(runs, "recall_at_100") >= 2 * mean(runs, "recall_at_100", "popularity")
+
+
+def test_ratings_are_predicted_better_than_by_averages_and_both_tasks_keep_up():
+    ranking, retrieval, both = (
+        recorded("ratings", kind) for kind in ("ranking", "retrieval", "multitask")
+    )
+    assert mean(ranking, "test_rmse") <= 0.98 * mean(ranking, "test_rmse", "bias")
+    recall = mean(retrieval, "recall_at_100")
+    assert recall > mean(retrieval, "recall_at_100", "popularity")
+    assert mean(both, "recall_at_100") >= 0.97 * recall
+    assert mean(both, "test_rmse") <= 1.03 * mean(ranking, "test_rmse")
+
+
 @pytest.mark.slow
 @pytest.mark.pipeline
 @pytest.mark.parametrize("rows", [1_000, 10_000])
@@ -68,4 +105,4 @@ def test_a_tenth_of_the_groceries_gives_130_percent_of_popularity(tmp_path):
     (found,) = run_defaults("grocery", tmp_path, (0,), model_types=("retrieval",))
     recall = {name: one["recall_at_100"] for name, one in found["compared"].items()}
     assert found["metrics"]["recall_at_100"] >= 1.3 * recall["popularity"]
-    assert "own_history" in recall
+    assert found["compared"]["own_history"]["difference"]["high"] >= 0
