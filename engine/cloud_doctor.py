@@ -3,6 +3,7 @@
 Google's libraries take seconds to import: that happens here only where `[cloud]` is set up.
 """
 
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -24,13 +25,13 @@ def examine_cloud(workspace: Workspace) -> Iterator[Check]:
     if not (settings.project or settings.bucket):
         yield Check(_NAME, "ok", "not set up; only experiments with the backend vertex need it")
         return
-    from engine.backends.vertex.examination import examine
-
     try:
         clients = _clients(workspace)
     except EnvironmentNotReady as error:
         yield Check(_NAME, "missing", error.message, error.hint)
         return
+    from engine.backends.vertex.examination import examine
+
     signed_in = True
     for check in examine(clients, settings):
         signed_in = signed_in and (check.name, check.state) != ("sign-in", "missing")
@@ -45,10 +46,11 @@ def find_strays(workspace: Workspace) -> list["Stray"]:
     Raises:
         EnvironmentNotReady: a setting is missing, or Google or the database doesn't answer.
     """
+    clients = _clients(workspace)
     from engine.backends.vertex.strays import Strays
     from engine.store import experiments, open_database
 
-    found = Strays(_clients(workspace)).active()
+    found = Strays(clients).active()
     # Read afterwards: an experiment is stored before anything is asked of Google for it.
     database = open_database(workspace.database_url)
     try:
@@ -65,9 +67,10 @@ def cancel_stray(workspace: Workspace, stray: "Stray") -> None:
     Raises:
         EnvironmentNotReady: its service doesn't answer, or refuses.
     """
+    clients = _clients(workspace)
     from engine.backends.vertex.strays import Strays
 
-    Strays(_clients(workspace)).cancel(stray)
+    Strays(clients).cancel(stray)
 
 
 def _strays(workspace: Workspace) -> Check:
@@ -83,6 +86,8 @@ def _strays(workspace: Workspace) -> Check:
 
 
 def _clients(workspace: Workspace) -> "Clients":
+    # Google's libraries tell everybody when their Python will be too old.
+    warnings.filterwarnings("ignore", "You are using a Python version", FutureWarning)
     from engine.backends.vertex.clients import Clients, Patience
     from engine.backends.vertex.target import target_of
 

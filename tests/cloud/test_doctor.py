@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -190,8 +192,23 @@ def test_without_a_network_it_says_so(cloud: Cloud):
     nowhere = cloud.settings.endpoints.model_copy(update={"services": "http://127.0.0.1:9"})
     checks = found(cloud.settings.model_copy(update={"endpoints": nowhere}))
     assert checks["APIs"].message.startswith("Service Usage can't be reached")
-    assert "Is there a network?" in checks["APIs"].hint
+    assert checks["APIs"].hint == "Is there a network? Ask again later."
     assert checks["bucket"].state == "ok"
+
+
+def test_the_command_says_nothing_of_its_own_libraries(tmp_path: Path, cloud: Cloud):
+    workspace = cloud_workspace(tmp_path / "shop", cloud)
+    towerlab = str(Path(sys.executable).with_name("towerlab"))
+    nobody = {"GOOGLE_APPLICATION_CREDENTIALS": "", "CLOUDSDK_CONFIG": str(tmp_path)}
+    done = subprocess.run(
+        [towerlab, "--workspace", str(workspace.root), "doctor"],
+        env={**os.environ, **nobody},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (3, "")
+    assert "Nobody is signed in to Google Cloud." in done.stdout
 
 
 def test_a_service_that_hangs_costs_its_deadline_and_hides_nothing(cloud: Cloud):

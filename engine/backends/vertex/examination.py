@@ -17,7 +17,7 @@ from google.api_core import exceptions
 from google.auth.transport.requests import Request
 
 from engine.backends.vertex.clients import Clients, checked
-from engine.backends.vertex.problems import Refused, told
+from engine.backends.vertex.problems import WAIT, Refused, told
 from engine.config import CloudSettings
 from engine.errors import EngineError
 from engine.findings import Check
@@ -94,7 +94,8 @@ def _begin(
         try:
             answers.put(question.ask(clients, settings))
         except EngineError as error:
-            answers.put(Check(question.name, "missing", error.message, error.hint))
+            hint = error.hint.replace(WAIT, "Ask again later.")
+            answers.put(Check(question.name, "missing", error.message, hint))
         except Exception as error:  # noqa: BLE001 - a check that breaks must not hide the others
             answers.put(Check(question.name, "warning", f"could not be checked: {error}"))
 

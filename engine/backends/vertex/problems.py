@@ -16,7 +16,7 @@ from engine.errors import EnvironmentNotReady
 from engine.text import safe_line
 
 SIGN_IN = "Run `gcloud auth application-default login`."
-_WAIT = "Nothing has to be done: it is tried again by itself."
+WAIT = "Nothing has to be done: it is tried again by itself."
 _MESSAGE_LIMIT = 300
 _UNREACHABLE = re.compile(
     r"failed to connect|name resolution|resolve|dns|unreachable|connection refused|no route",
@@ -97,16 +97,16 @@ def explained(error: BaseException, service: str, what: str, project: str) -> En
         return _no_project(project)
     if isinstance(error, (api.TooManyRequests,)):
         return EnvironmentNotReady(
-            f"{service}'s quota of {project} is used up: it can't {what} now.", hint=_WAIT
+            f"{service}'s quota of {project} is used up: it can't {what} now.", hint=WAIT
         )
     if isinstance(error, (api.DeadlineExceeded, api.GatewayTimeout, requests.Timeout)):
-        return EnvironmentNotReady(f"{service} doesn't answer in time to {what}.", hint=_WAIT)
+        return EnvironmentNotReady(f"{service} doesn't answer in time to {what}.", hint=WAIT)
     if _is_network(error):
         return EnvironmentNotReady(
-            f"{service} can't be reached to {what}.", hint=f"Is there a network? {_WAIT}"
+            f"{service} can't be reached to {what}.", hint=f"Is there a network? {WAIT}"
         )
     if isinstance(error, api.ServerError):
-        return EnvironmentNotReady(f"{service} is out of order: it can't {what} now.", hint=_WAIT)
+        return EnvironmentNotReady(f"{service} is out of order: it can't {what} now.", hint=WAIT)
     return Refused(f"{service} refuses to {what}: {_short(error)}", hint="Run `towerlab doctor`.")
 
 
