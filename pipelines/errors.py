@@ -22,7 +22,8 @@ class RunFailure(Exception):
     def __init__(
         self, message: str, *, hint: str = "", component: ComponentName | None = None
     ) -> None:
-        super().__init__(message)
+        # In the cloud, all that is known of it is what its traceback ends with.
+        super().__init__(" ".join(part for part in (message, hint) if part))
         self.message = message
         self.hint = hint
         self.component: ComponentName | None = component

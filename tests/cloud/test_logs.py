@@ -13,6 +13,7 @@ from engine.backends.vertex.logs import LISTS_A_MINUTE as LISTS_A_MINUTE_HERE
 from engine.backends.vertex.target import target_of
 from engine.errors import EnvironmentNotReady
 from engine.spec.run_folder import COMPONENT_NAMES, TFX_NAMES
+from pipelines.errors import RunFailure
 from tests.cloud.servers.cloud import Cloud
 from tests.cloud.servers.fixtures import cloud, served
 from tests.cloud.servers.logs import LISTS_A_MINUTE, Logging
@@ -173,3 +174,12 @@ def test_a_quota_that_is_used_up_is_told_before_the_server_says_so(
     assert caught.value.hint == "Look again in 60 s."
     clock.seconds += 60
     assert messages(service, job(task("Trainer", State.RUNNING, 500)), "Train") == []
+
+
+def test_our_own_sentence_is_the_cause_with_what_to_do(service: PipelineLogsService, log: Logging):
+    failure = RunFailure("The test split has no rows.", hint="Use a larger sample.")
+    write(log, 7, "Traceback (most recent call last):", 1, "ERROR")
+    write(log, 7, f"pipelines.errors.RunFailure: {failure}", 2, "ERROR")
+    write(log, 7, "the container ends", 3)
+    failed = job(task("Trainer", State.FAILED, 7))
+    assert service.cause(failed, "Train") == "The test split has no rows. Use a larger sample."

@@ -34,6 +34,7 @@ _BEFORE = timedelta(minutes=5)
 _MESSAGE_LIMIT = 4096
 _SERVICE = "Cloud Logging"
 _TASK, _PIPELINE = "ml_job", "aiplatform.googleapis.com/PipelineJob"
+_OURS = "RunFailure"
 _EXCEPTION = re.compile(
     r"^\s*((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Failure|Interrupt|Exit)): (.*)$", re.M
 )
@@ -83,7 +84,10 @@ class PipelineLogsService:
         return found or ask(_of_pipeline(job))
 
     def cause(self, job: PipelineJob, component: ComponentName) -> str | None:
-        """Return the exception that a component ended with, as "ValueError: …"; None if unknown."""
+        """Return the exception that a component ended with, as "ValueError: …"; None if unknown.
+
+        What our own code says of a failure is a sentence already, and stands alone.
+        """
         try:
             entries = self.get_component_logs(job, component)
         except EnvironmentNotReady:
@@ -91,7 +95,8 @@ class PipelineLogsService:
         for entry in entries:
             if found := _EXCEPTION.findall(entry.message):
                 name, text = found[-1]
-                return f"{name.rpartition('.')[2]}: {text.strip()}"
+                kind = name.rpartition(".")[2]
+                return text.strip() if kind == _OURS else f"{kind}: {text.strip()}"
         return None
 
     def _list(
