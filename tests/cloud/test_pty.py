@@ -77,7 +77,7 @@ def _fill_in(screen: Screen) -> None:
     screen.press(RIGHT)
     screen.wait_for("has no BigQuery source")
     screen.press(TAB, RIGHT, TAB, RIGHT, RIGHT, RIGHT)
-    screen.wait_for("e2-standard-16")
+    screen.wait_for("e2-standard-16", "sends      about ")
 
 
 def _follow(screen: Screen) -> None:

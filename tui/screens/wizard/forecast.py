@@ -5,11 +5,14 @@ from typing import Final
 
 from engine.errors import EngineError
 from engine.planning import Plan, QuickTestRequest
+from engine.promote import Transfer
 from tui.link import Link
 from tui.screens.wizard.latest import Latest, Spawn
 
 _DELAY: Final = 0.25
 """Seconds without another change before the data is read."""
+_CLOUD_DELAY: Final = 1.0
+"""Seconds without another plan before BigQuery is asked."""
 
 
 class Forecast:
@@ -30,6 +33,14 @@ class Forecast:
             spawn,
             delay=_DELAY,
         )
+        self._transfers = Latest[Plan, Transfer | None](
+            lambda plan: link.ask(lambda engine: engine.transfer(plan)),
+            self._transfer_answered,
+            spawn,
+            delay=_CLOUD_DELAY,
+        )
+        self.transfer: Transfer | EngineError | None = None
+        """What the plan moves in the cloud; None while it is awaited, and on this machine."""
         self.answer: Plan | EngineError | None = None
         """Of the newest request; None while it is awaited, or nothing can be asked."""
 
@@ -45,7 +56,8 @@ class Forecast:
         if request == self._wanted:
             return
         self._wanted = request
-        self.answer = None
+        self.answer = self.transfer = None
+        self._transfers.forget()
         if request is None:
             self._plans.forget()
         else:
@@ -59,5 +71,12 @@ class Forecast:
 
     def _answered(self, request: QuickTestRequest, answer: Plan | EngineError) -> None:
         del request
-        self.answer = answer
+        self.answer, self.transfer = answer, None
+        if isinstance(answer, Plan) and answer.request.backend == "vertex":
+            self._transfers.want(answer)
+        self._told()
+
+    def _transfer_answered(self, plan: Plan, answer: Transfer | EngineError | None) -> None:
+        del plan
+        self.transfer = answer
         self._told()

@@ -7,8 +7,11 @@ from collections.abc import Iterator, Sequence
 from textual.content import Content
 
 from engine.errors import EngineError
+from engine.formats import size
 from engine.planning import Plan
+from engine.promote import Transfer
 from engine.spec import EarlyStopping, Split
+from engine.text import safe_line
 from tui.look import BAD, BOLD, MUTED, WARNING, Look
 from tui.screens.wizard import drawing
 from tui.screens.wizard.blame import stands_beside
@@ -25,11 +28,18 @@ class MeaningOfHow(LineBlock):
     def __init__(self, look: Look) -> None:
         super().__init__(look, id="meaning-how")
         self._answer: Plan | EngineError | None = None
+        self._transfer: Transfer | EngineError | None = None
         self._awaited = False
 
-    def show(self, answer: Plan | EngineError | None, *, awaited: bool) -> None:
+    def show(
+        self,
+        answer: Plan | EngineError | None,
+        transfer: Transfer | EngineError | None,
+        *,
+        awaited: bool,
+    ) -> None:
         """Show an answer; None where there is none, because a field is wrong or it is awaited."""
-        self._answer = answer
+        self._answer, self._transfer = answer, transfer
         self._awaited = awaited
         self.redraw()
 
@@ -45,7 +55,7 @@ class MeaningOfHow(LineBlock):
             yield Content("")
             yield from self._warning_lines(answer, width)
             yield Content.styled("Parameters", BOLD)
-            for label, parts in _settings(answer).items():
+            for label, parts in _settings(answer, self._transfer).items():
                 yield from drawing.setting(label, parts, self.look, width)
         elif isinstance(answer, EngineError) and not stands_beside(answer.message):
             yield from drawing.wrapped(answer.message, BAD, width)
@@ -68,7 +78,7 @@ class MeaningOfHow(LineBlock):
                 yield Content("")
 
 
-def _settings(plan: Plan) -> dict[str, list[str]]:
+def _settings(plan: Plan, transfer: Transfer | EngineError | None) -> dict[str, list[str]]:
     params = plan.params
     steps = math.ceil(plan.rows.train / params.batch_size)
     return {
@@ -84,7 +94,20 @@ def _settings(plan: Plan) -> dict[str, list[str]]:
             *(["repeatable"] if params.deterministic else []),
         ],
         "runs on": _machine_words(plan),
+        **(_transfer_words(transfer) if plan.request.backend == "vertex" else {}),
     }
+
+
+def _transfer_words(transfer: Transfer | EngineError | None) -> dict[str, list[str]]:
+    if transfer is None:
+        return {"reads": ["not known yet"]}
+    if isinstance(transfer, EngineError):
+        return {"reads": [safe_line(transfer.message, limit=200)]}
+    if transfer.bytes is None:
+        return {"reads": [safe_line(transfer.unknown, limit=200)]}
+    if transfer.uploads:
+        return {"sends": [f"about {size(transfer.bytes)}"]}
+    return {"reads": [size(transfer.bytes), "BigQuery"]}
 
 
 def _machine_words(plan: Plan) -> list[str]:

@@ -292,7 +292,7 @@ class WizardScreen(Asking, ModalScreen[int | None]):
             model = self._definitions and self._definitions.models.get(self.what.models.choice)
             plan = answer if isinstance(answer, Plan) else None
             self.how.propose(plan, model.batch_size if model else None)
-        self.how.meaning.show(answer, awaited=self._forecast.pending)
+        self.how.meaning.show(answer, self._forecast.transfer, awaited=self._forecast.pending)
         self._show_summary()
 
     def _show_notes(self) -> None:
