@@ -70,15 +70,16 @@ class CloudEngine:
         assert found is not None
         return found
 
-    def tick_until_told(self, number: int, *, seconds: float = 20) -> Tracked:
-        """Tick until somebody who looks at an experiment is told of trouble."""
+    def tick_until_told(self, number: int, words: str = "", *, seconds: float = 20) -> Tracked:
+        """Tick until somebody who looks at an experiment is told of trouble in these words."""
 
-        def told() -> Tracked | None:
+        def heard() -> Tracked | None:
             self.tick()
             seen = self.see(number)
-            return seen if seen.error_message is not None else None
+            told = seen.error_message
+            return seen if told is not None and words in told else None
 
-        found = wait_for(told, seconds=seconds, what=f"the trouble of #{number}")
+        found = wait_for(heard, seconds=seconds, what=f"the trouble of #{number}: {words}")
         assert found is not None
         return found
 
