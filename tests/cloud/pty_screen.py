@@ -59,6 +59,13 @@ class Screen:
             self.terminal.read_some(0.1)
         return self.text
 
+    def shows(self, expected: str, *, seconds: float = 5) -> bool:
+        """Return whether a text comes to stand on the screen."""
+        deadline = time.monotonic() + seconds
+        while expected not in self.text and time.monotonic() < deadline:
+            self.terminal.read_some(0.1)
+        return expected in self.text
+
     def wait_without(self, text: str, *, seconds: float = 60) -> None:
         """Read until a text stands on the screen no more."""
         deadline = time.monotonic() + seconds

@@ -11,7 +11,7 @@ from google.auth import exceptions as auth
 from engine.backends.vertex.problems import explained
 from tests.cloud.servers.cloud import Cloud
 from tests.cloud.servers.fixtures import cloud, cloud_workspace, served
-from tests.engine.cli.command import Command
+from tests.engine.cli.command import Command, end
 from tests.faults.cloud_engine import CloudEngine
 
 __all__ = ["cloud", "served"]
@@ -132,6 +132,7 @@ def test_each_cause_has_its_own_sentence_and_says_what_to_do(
 def shop(tmp_path: Path, cloud: Cloud) -> Iterator[CloudEngine]:
     engine = CloudEngine(cloud_workspace(tmp_path / "shop", cloud))
     yield engine
+    end(engine.workspace)
     cloud.pipelines.jobs.clear()
     engine.database.close()
 

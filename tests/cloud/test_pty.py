@@ -19,6 +19,8 @@ pytestmark = pytest.mark.processes
 
 TAB, UP, RIGHT, END, ESCAPE = "\t", "\x1b[A", "\x1b[C", "\x1b[F", "\x1b"
 NEXT, START = "\x0e", "\x13"
+PAGES = 8
+"""Of the Training tab, at most."""
 FIELDS_BEFORE_BACKEND = 9
 SIZES = [(80, 24), (120, 40)]
 
@@ -92,6 +94,8 @@ def _follow(screen: Screen) -> None:
 def _look_at_the_result(screen: Screen) -> None:
     screen.press("]", "]")
     screen.wait_for("Recall@100", "above popularity")
-    while not ({"Histograms", "Weights,"} & set(screen.text.split())):
+    for _ in range(PAGES):
         screen.press("c")
+        if screen.shows("Weights, query tower"):
+            break
     screen.wait_for("Weights, query tower", "of 2")
