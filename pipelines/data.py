@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from engine.spec import ROW_KEY, SPLITS, Cross, ExperimentSpec, Feature, SplitName, Target
 from pipelines.errors import RunFailure
+from pipelines.memory import check_rows
 from pipelines.tensors import tower_tensors
 
 _ROWS_PER_BATCH = 8_192
@@ -102,7 +103,7 @@ def load_splits(
     """Read, parse and transform the examples of every split.
 
     Raises:
-        RunFailure: a split has no rows.
+        RunFailure: a split has no rows, or more than memory holds.
     """
     # Traced once for all splits: loading and tracing the transform graph takes over 2 s.
     parse = tf.function(
@@ -125,7 +126,13 @@ def _load(
         .map(parse, num_parallel_calls=tf.data.AUTOTUNE)
         .prefetch(1)
     )
-    parts: list[Any] = list(dataset.as_numpy_iterator())
+    parts: list[Any] = []
+    rows = size = 0
+    for part in dataset.as_numpy_iterator():
+        parts.append(part)
+        rows += len(part["row_key"])
+        size += sum(array.nbytes for array in tf.nest.flatten(part))
+        check_rows(rows, size)
     if not parts:
         raise RunFailure(
             f"The {split} split has no rows.",

@@ -1,4 +1,4 @@
-"""Whether the embedding tables fit this machine's memory, asked before they are made."""
+"""Whether rows and embedding tables fit this machine's memory, asked before they are made."""
 
 from collections.abc import Mapping
 
@@ -23,6 +23,7 @@ _BYTES_A_WEIGHT: dict[OptimizerName, int] = {
 copies in which an epoch's histograms are made."""
 _ROW_WISE_BYTES = 38
 """Adam that moves only the rows of a batch makes no gradient of the whole table."""
+_COPIES = 2
 _KEPT_BYTES = 4
 """The weights of the best epoch."""
 
@@ -59,6 +60,29 @@ def check_memory(
         f"tables, and {_gigabytes(free)} is free. The largest vocabulary is that of "
         f'"{column}" with {size:,} values.',
         hint=f"Use a smaller sample, filter rare values out, or give the {_narrower(config)}.",
+    )
+
+
+def check_rows(rows: int, size: int, *, free_bytes: int | None = None) -> None:
+    """Refuse rows that don't fit, while they are read.
+
+    Args:
+        rows: number of the rows of a split that were read so far.
+        size: bytes that their arrays take; what becomes one array of each, and is then put in
+            order, takes as much again each time.
+        free_bytes: what there is; None asks the machine.
+
+    Raises:
+        RunFailure: they need more than is free.
+    """
+    needed = _COPIES * size
+    free = psutil.virtual_memory().available if free_bytes is None else free_bytes
+    if needed <= free:
+        return
+    raise RunFailure(
+        f"The Trainer holds all rows in memory: the first {rows:,} take {_gigabytes(size)}, "
+        f"putting them in order takes {_gigabytes(needed)} more, and {_gigabytes(free)} is free.",
+        hint="Use a smaller sample, fewer features or a machine with more memory.",
     )
 
 

@@ -33,6 +33,7 @@ from engine.spec.run_folder import (
 _PROGRESS_SECONDS, _REMOTE_PROGRESS_SECONDS = 1.0, 10.0
 """How often progress is written within a phase; Cloud Storage takes one write a second an object
 and charges each."""
+_WRITTEN = (PROGRESS, TRAINING_LOG, TRAINING_METRICS, HISTOGRAMS, TEST_ROWS)
 
 Phase = Literal["loading", "training", "evaluating", "exporting"]
 
@@ -76,11 +77,12 @@ class RunFolder:
         with tf.io.gfile.GFile(posixpath.join(self._path, TRAINING_LOG), "a") as file:
             file.write(record.model_dump_json() + "\n")
 
-    def clear_epochs(self) -> None:
-        """Remove the lines of an earlier attempt."""
-        path = posixpath.join(self._path, TRAINING_LOG)
-        if tf.io.gfile.exists(path):
-            tf.io.gfile.remove(path)
+    def clear(self) -> None:
+        """Remove what an earlier attempt has left: Vertex AI repeats a task whose machine fails."""
+        for name in _WRITTEN:
+            path = posixpath.join(self._path, name)
+            if tf.io.gfile.exists(path):
+                tf.io.gfile.remove(path)
 
     def write_metrics(self, metrics: TrainingMetrics) -> None:
         """Write `training_metrics.json`."""

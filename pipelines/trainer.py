@@ -54,7 +54,7 @@ def run_fn(fn_args: FnArgs) -> None:
     spec = ExperimentSpec.model_validate_json(fn_args.custom_config["spec"])
     epochs = spec.params.epochs
     folder = RunFolder(fn_args.custom_config["run_folder"])
-    folder.clear_epochs()
+    folder.clear()
     folder.progress("loading")
     pipelines.tf_environment.skip_autograph_for_keras()
     seed_everything(spec.params)

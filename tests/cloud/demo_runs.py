@@ -237,4 +237,12 @@ def severity_of(line: str) -> str:
 def environment_of(cloud: Cloud) -> dict[str, str]:
     """Return in which environment TensorFlow, Beam and Google's clients meet the servers only."""
     here = "127.0.0.1,localhost"
-    return {**cloud.environment, "NO_PROXY": here, "no_proxy": here, "PYTHONPATH": str(REPOSITORY)}
+    return {
+        **cloud.environment,
+        "NO_PROXY": here,
+        "no_proxy": here,
+        "PYTHONPATH": str(REPOSITORY),
+        # A task's driver and executor, two machines on Vertex AI, share a process here; what one
+        # writes, the other replaces.
+        "GCS_STAT_CACHE_MAX_AGE": "0",
+    }

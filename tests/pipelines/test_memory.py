@@ -10,7 +10,7 @@ pytestmark = pytest.mark.pipeline
 tf = pytest.importorskip("tensorflow")
 
 from pipelines.errors import RunFailure  # noqa: E402
-from pipelines.memory import check_memory  # noqa: E402
+from pipelines.memory import check_memory, check_rows  # noqa: E402
 from pipelines.models.two_tower import TwoTowerModel  # noqa: E402
 
 HUGE = {**VOCABULARIES, "buyer": 20_000_000_000}
@@ -57,3 +57,13 @@ def test_each_weight_takes_what_its_optimizer_keeps_of_it(model, params, each):
     check(VOCABULARIES, free_bytes=weights * each, model=model, **params)
     with pytest.raises(RunFailure):
         check(VOCABULARIES, free_bytes=weights * each - 1, model=model, **params)
+
+
+def test_rows_that_do_not_fit_are_refused_with_the_figures():
+    check_rows(8_192, 1_000_000, free_bytes=2_000_000)
+    with pytest.raises(RunFailure) as refused:
+        check_rows(30_000_000, 6_000_000_000, free_bytes=9_000_000_000)
+    assert refused.value.message == (
+        "The Trainer holds all rows in memory: the first 30,000,000 take 6.0 GB, putting them in "
+        "order takes 12.0 GB more, and 9.0 GB is free."
+    )

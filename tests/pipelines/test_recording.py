@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 
 from engine.spec.run_folder import PROGRESS, TRAINING_LOG, EpochRecord, Progress
 from pipelines.recording import RunFolder
 from tests.cloud.gcs_server import serve
+from tests.faults.standin import standin_histograms, standin_metrics
 
 pytestmark = pytest.mark.pipeline
 
@@ -44,14 +46,24 @@ def record(epoch: int) -> EpochRecord:
     return EpochRecord(epoch=epoch, ended_at=datetime.now(UTC), **losses)
 
 
-def test_epochs_are_added_line_by_line_and_cleared_for_another_attempt(path: str):
+def test_epochs_are_added_line_by_line(path: str):
     folder = RunFolder(path)
     folder.append_epoch(record(0))
     folder.append_epoch(record(1))
     lines = content(path, TRAINING_LOG).splitlines()
     assert [EpochRecord.model_validate_json(line).epoch for line in lines] == [0, 1]
-    RunFolder(path).clear_epochs()
-    assert not tf.io.gfile.exists(f"{path}/{TRAINING_LOG}")
+
+
+def test_another_attempt_finds_nothing_of_the_first(path: str):
+    folder = RunFolder(path)
+    folder.progress("training")
+    folder.append_epoch(record(0))
+    folder.write_histograms(standin_histograms(1))
+    folder.write_metrics(standin_metrics(1))
+    folder.write_test_rows(pa.table({"row_key": [1]}))
+    assert len(tf.io.gfile.listdir(path)) == 5
+    RunFolder(path).clear()
+    assert not tf.io.gfile.glob(f"{path}/*")
 
 
 def test_no_draft_is_left(path: str):
