@@ -8,14 +8,11 @@ import requests
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 
-from engine.api import Engine
 from engine.backends.vertex.problems import explained
-from engine.workspace import Workspace
 from tests.cloud.servers.cloud import Cloud
 from tests.cloud.servers.fixtures import cloud, cloud_workspace, served
 from tests.engine.cli.command import Command, end
 from tests.faults.cloud_engine import CloudEngine
-from tests.faults.waiting import wait_for
 
 __all__ = ["cloud", "served"]
 
@@ -131,16 +128,10 @@ def test_each_cause_has_its_own_sentence_and_says_what_to_do(
     assert (told.message, told.hint) == (message, hint)
 
 
-def has_worker(workspace: Workspace) -> bool:
-    with Engine(workspace, start_worker=False) as engine:
-        return engine.worker_status().pid is not None
-
-
 @pytest.fixture
 def shop(tmp_path: Path, cloud: Cloud) -> Iterator[CloudEngine]:
     engine = CloudEngine(cloud_workspace(tmp_path / "shop", cloud))
     yield engine
-    wait_for(lambda: has_worker(engine.workspace), what="the worker that `show` starts")
     end(engine.workspace)
     cloud.pipelines.jobs.clear()
     engine.database.close()

@@ -31,7 +31,7 @@ def processes_of(workspace: Workspace, module: str) -> list[ProcessIdentity]:
         identity
         for pid in sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
         if (identity := ProcessIdentity.of(pid)) is not None
-        and _runs_module(pid, module, workspace.state)
+        and _runs_module(pid, module, workspace.root)
     ]
     return sorted(found, key=lambda process: process.start_ticks)
 
@@ -58,9 +58,9 @@ def _children(pid: int) -> Iterator[int]:
     yield from (int(child) for child in text.split())
 
 
-def _runs_module(pid: int, module: str, state: Path) -> bool:
+def _runs_module(pid: int, module: str, root: Path) -> bool:
     try:
         arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return module in arguments and any(part.startswith(str(state)) for part in arguments)
+    return module in arguments and any(f"{part}/".startswith(f"{root}/") for part in arguments)

@@ -4,7 +4,6 @@ No experiment is lost, none is started twice, each ends as its run's verdict say
 within 30 s of the next command.
 """
 
-import os
 import random
 import signal
 import subprocess
@@ -174,23 +173,9 @@ def test_two_commands_at_once_lead_to_one_worker(workspace, engine):
     numbers = [each.create(REQUEST).number for each in engines]
     wait_for(lambda: all(engine.get(n).ended for n in numbers), seconds=RECOVERY_SECONDS)
     assert {engine.get(n).status for n in numbers} == {"completed"}
-    workers = [
-        pid
-        for pid in (int(name) for name in os.listdir("/proc") if name.isdigit())
-        if is_worker_of(pid, workspace)
-    ]
-    assert len(workers) == 1
+    assert len(processes_of(workspace, "engine.worker")) == 1
     for each in engines:
         each.close()
-
-
-def is_worker_of(pid: int, workspace: Workspace) -> bool:
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            arguments = file.read().decode(errors="replace").split("\0")
-    except OSError:
-        return False
-    return "engine.worker" in arguments and str(workspace.root) in arguments
 
 
 def test_sigterm_lets_the_worker_leave_cleanly(workspace, engine):

@@ -1,17 +1,16 @@
 """The command run inside this process, on workspaces whose runs are stand-ins."""
 
 import json
-import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
 
 from click.testing import CliRunner
 
-from engine.api import Engine
 from engine.cli import towerlab
+from engine.processes import send_signal
 from engine.workspace import Workspace
-from tests.contracts.local_workspace import kill_all
+from tests.contracts.local_workspace import kill_all, processes_of
 from tests.faults.standin import MODULE
 from tests.sample_data import write_ratings
 
@@ -75,8 +74,7 @@ def set_behaviour(folder: Path, behaviour: str) -> None:
 
 def end(workspace: Workspace) -> None:
     """End the workspace's worker and runs."""
-    with Engine(workspace, start_worker=False) as engine:
-        worker = engine.worker_status()
-    if worker.pid is not None:
-        os.kill(worker.pid, signal.SIGTERM)
+    # One that has just been started hasn't the lease yet, and would take it from one that ends.
+    for worker in processes_of(workspace, "engine.worker"):
+        send_signal(worker, signal.SIGTERM)
     kill_all(workspace)
