@@ -30,8 +30,6 @@ BIGQUERY_STAND_IN = "tests.cloud.bigquery_stand_in.Executor"
 _BIGQUERY = "google_cloud_big_query"
 _PENDING = (PipelineState.PIPELINE_STATE_PENDING, PipelineState.PIPELINE_STATE_RUNNING)
 _LOOK_SECONDS = 0.2
-_SEVERITIES = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "CRITICAL"}
-_LOGGED = re.compile(r"(?:[\d-]+ [\d:.]+: )?([IWEF])(?:\d{4} [\d:.]+ +\d+)? \S+?[:\]\d]")
 _EXCEPTION = re.compile(r"Traceback|(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Failure): ")
 _numbers = itertools.count(7_700_000)
 
@@ -223,15 +221,8 @@ class _Run:
 
     def _log(self, line: str) -> None:
         labels = {"job_id": self._number, "project_id": "p", "task_name": "workerpool0-0"}
-        self._runs.cloud.logging.write("ml_job", labels, line, severity=severity_of(line))
-
-
-def severity_of(line: str) -> str:
-    """Return how bad a line of a task's output is, by the form that Abseil and TensorFlow write."""
-    if _EXCEPTION.match(line):
-        return "ERROR"
-    found = _LOGGED.match(line)
-    return _SEVERITIES[found[1]] if found else "INFO"
+        severity = "ERROR" if _EXCEPTION.match(line) else "INFO"
+        self._runs.cloud.logging.write("ml_job", labels, line, severity=severity)
 
 
 def environment_of(cloud: Cloud) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cloud.demo_runs import REPOSITORY, severity_of
+from tests.cloud.demo_runs import REPOSITORY
 from tests.cloud.vertex_events import Event
 
 pytestmark = pytest.mark.processes
@@ -61,20 +61,6 @@ def test_events_are_told_from_what_tasks_log():
     ended = Event("Trainer", "ends", {"model": "gs://b/model"})
     assert Event.read(ended.line()) == ended
     assert Event.read("I1126 16:23:32.172 5 trainer.py:1] @task") is None
-
-
-@pytest.mark.parametrize(
-    ("line", "severity"),
-    [
-        ("I1126 16:23:32.172000 140 base.py:12] Training", "INFO"),
-        ("W1126 16:23:32.172000 140 base.py:12] Slow", "WARNING"),
-        ("2026-11-26 16:23:32.172: E external/local_xla/x.cc:9] no GPU", "ERROR"),
-        ("ValueError: bad", "ERROR"),
-        ("Epoch 1", "INFO"),
-    ],
-)
-def test_severities_are_read_off_the_log(line: str, severity: str):
-    assert severity_of(line) == severity
 
 
 @pytest.mark.pipeline

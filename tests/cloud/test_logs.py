@@ -102,6 +102,24 @@ def test_the_50_newest_come_newest_first_of_one_call(service: PipelineLogsServic
     assert len(log.filters) == 1
 
 
+@pytest.mark.parametrize(
+    ("line", "severity", "message"),
+    [
+        ("I1126 16:23:32.172000 140 /tfx/base.py:12] Training", "INFO", "base: Training"),
+        ("W1126 16:23:32.172000 140 base.py:12] Slow:\nvery", "WARNING", "base: Slow:\nvery"),
+        ("2026-11-26 16:23:32.172: E external/xla/cuda.cc:9] no GPU", "ERROR", "cuda: no GPU"),
+        ("F1126 16:23:32.172000 140 x.cc:1] Gone", "ERROR", "x: Gone"),
+        ("ValueError: I am bad:1] so", "ERROR", "ValueError: I am bad:1] so"),
+    ],
+)
+def test_a_line_s_own_level_counts_whatever_stream_it_went_to(
+    service: PipelineLogsService, log: Logging, line: str, severity: str, message: str
+):
+    write(log, 7, line, 1, "ERROR")
+    (entry,) = service.get_component_logs(job(task("Trainer", State.RUNNING, 7)), "Train")
+    assert (entry.severity, entry.message) == (severity, message)
+
+
 def test_failed_attempts_are_shown_with_the_last_one(service: PipelineLogsService, log: Logging):
     write(log, 6, "out of memory", 1, "ERROR")
     write(log, 7, "again", 2)

@@ -38,6 +38,13 @@ _OURS = "RunFailure"
 _EXCEPTION = re.compile(
     r"^\s*((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Failure|Interrupt|Exit)): (.*)$", re.M
 )
+_LINE = re.compile(
+    r"(?:\d{4}-\d\d-\d\d [\d:.]+: )?(?P<level>[DIWEF])(?:\d{4} [\d:.]+ +\d+)? "
+    r"(?:\S*/)?(?P<file>[^\s/]+?)(?:\.py|\.cc)?:\d+\] (?P<text>.*)",
+    re.DOTALL,
+)
+"""A line as Abseil or TensorFlow writes it, with its own level and time."""
+_LEVELS: Mapping[str, Severity] = {"D": "DEBUG", "I": "INFO", "W": "WARNING"}
 
 
 class PipelineLogsService:
@@ -158,10 +165,12 @@ def _of_pipeline(job: PipelineJob) -> str:
 
 
 def _entry(entry: CloudEntry) -> LogEntry:
+    """Return an entry. A level within the line counts for more than where it was written to."""
+    message, severity = _message(entry), _severity(int(entry.severity))
+    if (line := _LINE.fullmatch(message)) is not None:
+        message, severity = f"{line['file']}: {line['text']}", _LEVELS.get(line["level"], "ERROR")
     return LogEntry(
-        timestamp=utc(entry.timestamp),
-        severity=_severity(int(entry.severity)),
-        message=_message(entry)[:_MESSAGE_LIMIT],
+        timestamp=utc(entry.timestamp), severity=severity, message=message[:_MESSAGE_LIMIT]
     )
 
 
