@@ -4,6 +4,7 @@ Those of local runs are read where they are. Those of remote runs are read from 
 which the worker brings them: it is asked through the database.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -83,13 +84,14 @@ class RunFiles:
         """Let the worker look at an active run each time: somebody is watching it.
 
         Noted every half minute at most, since each note is news for all who watch the database.
+        Where it can't be noted the run is looked at less often, which is no reason not to show it.
         """
         now = time.monotonic()
         if not backend_named(self._backends, backend).remote:
             return
         if now - self._watched.get(number, -_WATCH_SECONDS) >= _WATCH_SECONDS:
             self._watched[number] = now
-            with self._database.write() as session:
+            with contextlib.suppress(EnvironmentNotReady), self._database.write() as session:
                 fetches.watch(session, number, datetime.now(UTC))
 
     def _ask(self, number: int, names: Sequence[str]) -> None:
