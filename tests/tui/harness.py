@@ -244,12 +244,17 @@ class ShopLink(Link):
 
 
 class OpenedApp:
-    """The whole app on a shop; what is to be seen is waited for."""
+    """The whole app on a shop; what is to be seen is waited for.
 
-    def __init__(self, shop, *, size=(120, 40), name="shop", **options):
+    Args:
+        worker: whether it starts a worker, which a test's own looks at a run would race.
+    """
+
+    def __init__(self, shop, *, size=(120, 40), name="shop", worker=False, **options):
         options = AppOptions(root=shop.root, **options)
         self.app = TowerlabApp(options, name, glance(shop.root, limit=50))
-        self.app.link = ShopLink(shop, readonly=options.readonly)
+        if not worker:
+            self.app.link = ShopLink(shop, readonly=options.readonly)
         self.context = self.app.run_test(size=size, notifications=True)
 
     async def __aenter__(self):

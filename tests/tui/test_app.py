@@ -4,57 +4,21 @@ from textual.command import CommandPalette
 
 from engine.glance import glance
 from tests.engine.scripted_backend import failure
-from tests.tui.harness import drawn, in_loop
+from tests.tui.harness import OpenedApp, in_loop
 from tui.actions import ACTIONS
-from tui.app import LOOK_SECONDS, TowerlabApp
+from tui.app import TowerlabApp
 from tui.options import AppOptions
 from tui.screens.experiment import ExperimentScreen
 from tui.screens.experiments import ExperimentsScreen
 from tui.screens.help import HelpScreen
 from tui.screens.wizard import WizardScreen
 
-WITHIN = 10 * LOOK_SECONDS
 HOSTILE = "\x1b]0;owned\x07[@click=app.quit]x[/]"
-
-
-class Opened:
-    """The app on a workspace."""
-
-    def __init__(self, root, *, size=(120, 40), **options):
-        self.app = TowerlabApp(AppOptions(root=root, **options), "shop", glance(root, limit=50))
-        self._context = self.app.run_test(size=size, notifications=True)
-
-    async def __aenter__(self):
-        self._pilot = await self._context.__aenter__()
-        await self.until(lambda: "All" in self.text)
-        return self
-
-    async def __aexit__(self, *reason):
-        await self._context.__aexit__(*reason)
-
-    async def until(self, condition):
-        """Wait until something is so."""
-        for _ in range(int(WITHIN / 0.05)):
-            if condition():
-                return
-            await self._pilot.pause(0.05)
-        raise AssertionError(f"not within {WITHIN:g} s:\n{self.text}")
-
-    async def shows(self, text):
-        await self.until(lambda: text in self.text)
-
-    async def press(self, *keys):
-        await self._pilot.press(*keys)
-        await self._pilot.pause()
-
-    @property
-    def text(self):
-        return "\n".join(line.rstrip() for line in drawn(self.app))
 
 
 @in_loop
 async def test_what_others_change_appears(shop):
-    async with Opened(shop.root) as app:
+    async with OpenedApp(shop) as app:
         await app.shows("No experiments yet")
         run = shop.start(name="From elsewhere")
         await app.shows("From elsewhere")
@@ -66,7 +30,7 @@ async def test_what_others_change_appears(shop):
 
 @in_loop
 async def test_two_apps_see_the_same(shop):
-    async with Opened(shop.root) as one, Opened(shop.root) as other:
+    async with OpenedApp(shop, worker=True) as one, OpenedApp(shop, worker=True) as other:
         shop.create(name="Waiting")
         await one.shows("Waiting")
         await other.shows("Waiting")
@@ -80,7 +44,7 @@ async def test_two_apps_see_the_same(shop):
 async def test_the_end_of_a_run_is_told(shop):
     run = shop.start(name=f"Good {HOSTILE}")
     bad = shop.start(name="Bad")
-    async with Opened(shop.root) as app:
+    async with OpenedApp(shop) as app:
         await app.until(lambda: len(app.app._active) == 2)
         run.completes(recall=0.25)
         await app.shows("completed:")
@@ -93,7 +57,7 @@ async def test_the_end_of_a_run_is_told(shop):
 @in_loop
 async def test_help_lists_the_keys_of_where_one_is(shop, run):
     run.completes()
-    async with Opened(shop.root) as app:
+    async with OpenedApp(shop) as app:
         await app.press("question_mark")
         assert isinstance(app.app.screen, HelpScreen)
         assert "Delete the experiment" in app.text
@@ -113,7 +77,7 @@ async def test_help_lists_the_keys_of_where_one_is(shop, run):
 @in_loop
 async def test_the_palette_offers_what_counts_here_and_does_it(shop, run):
     run.completes()
-    async with Opened(shop.root) as app:
+    async with OpenedApp(shop) as app:
         await app.press("colon")
         assert isinstance(app.app.screen, CommandPalette)
         await app.shows(ACTIONS["rerun"].help)
@@ -128,7 +92,7 @@ async def test_the_palette_offers_what_counts_here_and_does_it(shop, run):
 @in_loop
 async def test_readonly_changes_nothing_and_says_why(shop, run):
     run.completes()
-    async with Opened(shop.root, readonly=True) as app:
+    async with OpenedApp(shop, readonly=True) as app:
         for key in ("n", "r", "x", "d"):
             await app.press(key)
             assert isinstance(app.app.screen, ExperimentsScreen)
@@ -142,7 +106,7 @@ async def test_readonly_changes_nothing_and_says_why(shop, run):
 @in_loop
 async def test_q_is_a_letter_in_fields_and_ctrl_q_leaves_from_anywhere(shop, run):
     run.completes()
-    async with Opened(shop.root) as app:
+    async with OpenedApp(shop) as app:
         await app.press("slash", "q")
         await app.shows("No experiment matches")
         await app.press("escape", "escape")
