@@ -12,17 +12,33 @@ import pipelines.tf_environment  # noqa: F401  # pyright: ignore[reportUnusedImp
 
 # isort: split
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import tensorflow as tf
 import tensorflow_transform as tft
 from numpy.typing import NDArray
 
 from engine.spec import ROW_KEY, SPLITS, Cross, ExperimentSpec, Feature, SplitName, Target
 from pipelines.errors import RunFailure
+from pipelines.example_columns import batches
 from pipelines.memory import check_rows
 from pipelines.tensors import tower_tensors
 
-_ROWS_PER_BATCH = 8_192
-_READ_BUFFER_BYTES = 8 << 20
+_ROWS_PER_BATCH = 16_384
+
+
+class Column(NamedTuple):
+    """One feature of some rows as it is handed to TensorFlow.
+
+    Attributes:
+        splits: where each row's values begin, and the last one's end `[rows + 1] int64`.
+        values: `[values]`, int64 or float32; of text the numbers of the words, int32.
+        words: the distinct values of text `[words] string`.
+    """
+
+    splits: Any
+    values: Any
+    words: Any
 
 
 class TowerInput(NamedTuple):
@@ -105,27 +121,59 @@ def load_splits(
     Raises:
         RunFailure: a split has no rows, or more than memory holds.
     """
+    signature = _signature(transform.raw_feature_spec())
     # Traced once for all splits: loading and tracing the transform graph takes over 2 s.
-    parse = tf.function(
-        _parser(spec, transform),
-        input_signature=[tf.TensorSpec([None], tf.string)],
-        autograph=False,
-    )
-    return {split: _load(split_files(patterns, split), spec, parse, split) for split in SPLITS}
+    parse = tf.function(_parser(spec, transform), input_signature=[signature], autograph=False)
+
+    def columns_of(split: SplitName) -> tf.data.Dataset:
+        raw_spec, files = transform.raw_feature_spec(), split_files(patterns, split)
+        return tf.data.Dataset.from_generator(
+            lambda: (_columns(batch, raw_spec) for batch in batches(files, _ROWS_PER_BATCH)),
+            output_signature=signature,
+        )
+
+    return {split: _load(columns_of(split), spec, parse, split) for split in SPLITS}
+
+
+def _signature(raw_spec: Mapping[str, Any]) -> dict[str, Column]:
+    """Return the shapes and types of the columns of any rows."""
+    return {
+        name: Column(
+            tf.TensorSpec([None], tf.int64),
+            tf.TensorSpec([None], tf.int32 if feature.dtype == tf.string else feature.dtype),
+            tf.TensorSpec([None], tf.string),
+        )
+        for name, feature in raw_spec.items()
+    }
+
+
+def _columns(batch: pa.RecordBatch, raw_spec: Mapping[str, Any]) -> dict[str, Column]:
+    """Return the columns that the transform graph knows; one that isn't there has no values."""
+    found: dict[str, Column] = {}
+    for name, feature in raw_spec.items():
+        text, splits = feature.dtype == tf.string, np.zeros(batch.num_rows + 1, np.int64)
+        values = np.zeros(0, np.int32 if text else feature.dtype.as_numpy_dtype)
+        words: Any = np.zeros(0, object)
+        index = batch.schema.get_field_index(name)
+        if index >= 0 and not pa.types.is_null(batch.schema.field(index).type):
+            lists = batch.column(index)
+            np.cumsum(pc.list_value_length(lists).fill_null(0).to_numpy(), out=splits[1:])
+            values = lists.flatten()
+            if text:
+                coded = values.dictionary_encode()
+                values, words = coded.indices, coded.dictionary.to_numpy(zero_copy_only=False)
+            values = values.to_numpy()
+        found[name] = Column(splits, values, words)
+    return found
 
 
 def _load(
-    files: Sequence[str],
+    columns: tf.data.Dataset,
     spec: ExperimentSpec,
-    parse: Callable[[tf.Tensor], dict[str, Any]],
+    parse: Callable[[Any], dict[str, Any]],
     split: SplitName,
 ) -> Examples:
-    dataset = (
-        tf.data.TFRecordDataset(files, "GZIP", _READ_BUFFER_BYTES)
-        .batch(_ROWS_PER_BATCH)
-        .map(parse, num_parallel_calls=tf.data.AUTOTUNE)
-        .prefetch(1)
-    )
+    dataset = columns.map(parse, num_parallel_calls=tf.data.AUTOTUNE).prefetch(1)
     parts: list[Any] = []
     rows = size = 0
     for part in dataset.as_numpy_iterator():
@@ -163,10 +211,9 @@ def in_order(examples: Examples) -> Examples:
 
 def _parser(
     spec: ExperimentSpec, transform: tft.TFTransformOutput
-) -> Callable[[tf.Tensor], dict[str, Any]]:
-    """Return a function from serialized examples `[batch] string` to the tensors of `Examples`."""
+) -> Callable[[dict[str, Column]], dict[str, Any]]:
+    """Return a function from the columns of some rows to the tensors of `Examples`."""
     layer = transform.transform_features_layer()
-    raw_spec: Mapping[str, Any] = transform.raw_feature_spec()
     query = spec.examples
 
     def column(raw: Mapping[str, tf.SparseTensor], name: str | None, dtype: tf.DType) -> tf.Tensor:
@@ -181,10 +228,10 @@ def _parser(
         )
         return tf.squeeze(tf.sparse.to_dense(one_wide, default), 1)
 
-    def parse(serialized: tf.Tensor) -> dict[str, Any]:
-        raw: dict[str, Any] = tf.io.parse_example(serialized, raw_spec)
+    def parse(columns: dict[str, Column]) -> dict[str, Any]:
+        raw = {name: _sparse(column) for name, column in columns.items()}
         transformed = layer(raw)
-        rows = tf.shape(serialized)[0]
+        rows = tf.size(columns[query.product].splits) - 1
         return dict(
             buyer=column(raw, query.buyer, tf.string),
             product=column(raw, query.product, tf.string),
@@ -196,6 +243,13 @@ def _parser(
         )
 
     return parse
+
+
+def _sparse(column: Column) -> tf.SparseTensor:
+    """Return a column as the transform graph takes it, `[rows, most values of a row]`."""
+    text = column.values.dtype == tf.int32
+    values = tf.gather(column.words, column.values) if text else column.values
+    return tf.RaggedTensor.from_row_splits(values, column.splits, validate=False).to_sparse()
 
 
 def _label(raw: Mapping[str, tf.SparseTensor], target: Target | None, rows: tf.Tensor) -> tf.Tensor:

@@ -1,7 +1,10 @@
-"""ExampleGen: the rows of each split as gzipped TFRecords of `tf.train.Example`.
+"""ExampleGen: the rows of each split.
 
-BigQuery is read by TFX's own component. DuckDB is read here without Beam: it reads, joins and
-filters in parallel itself, and a Beam pipeline around it took ten times as long.
+BigQuery is read by TFX's own component, which writes gzipped TFRecords of `tf.train.Example`.
+DuckDB is read here without Beam: it reads, joins and filters in parallel itself, and a Beam
+pipeline around it took ten times as long. Its rows are written as Parquet, the other payload that
+TFX has: encoding rows as examples and decoding them in three components cost more than all else
+that these do.
 """
 
 import json
@@ -17,28 +20,27 @@ import pipelines.tf_environment  # noqa: F401  # pyright: ignore[reportUnusedImp
 
 # isort: split
 import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import tensorflow as tf
+import pyarrow.parquet as pq
 from google.protobuf.wrappers_pb2 import StringValue
 from tfx.components.example_gen.component import QueryBasedExampleGen
-from tfx.components.example_gen.write_split import to_file_format_str
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor, executor_spec
 from tfx.extensions.google_cloud_big_query.example_gen.component import BigQueryExampleGen
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.utils import proto_utils
-from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from engine.spec import SPLIT, SPLITS, ExamplesQuery, SourceFile, SplitName
+from pipelines import example_columns
 from pipelines.code_hash import code_hash
 from pipelines.errors import RunFailure
+from pipelines.example_columns import PARQUET, as_values
 
 _ROWS_PER_BATCH = 20_000
-_GZIP_LEVEL = 1
-_FILE = "data_tfrecord-00000-of-00001.gz"
+_FILE_FORMAT = example_gen_pb2.FileFormat.Name(example_gen_pb2.FILE_FORMAT_PARQUET)
+_FILE = f"data_parquet-00000-of-00001{PARQUET}"
 _log = logging.getLogger(__name__)
 
 
@@ -48,7 +50,7 @@ def example_gen(query: ExamplesQuery) -> QueryBasedExampleGen:
     The source's fingerprint and the hash of this code travel with the SQL, for BigQuery as a
     comment in it: so TFX's cache knows both.
     """
-    code = code_hash(__file__)
+    code = code_hash(__file__, example_columns.__file__)
     if query.dialect == "bigquery":
         origin = f"/* source {query.fingerprint} code {code} */"
         patterns: dict[SplitName, str] = {
@@ -58,6 +60,8 @@ def example_gen(query: ExamplesQuery) -> QueryBasedExampleGen:
     else:
         component = DuckDBExampleGen(
             input_config=_input_config({split: split for split in SPLITS}),
+            output_data_format=example_gen_pb2.FORMAT_PARQUET,
+            output_file_format=example_gen_pb2.FILE_FORMAT_PARQUET,
             custom_config=_custom_config(_source_of(query, code)),
         )
     return component.with_id("ExampleGen")
@@ -150,9 +154,8 @@ class DuckDBExecutor(base_beam_executor.BaseBeamExecutor):
                     hint="Use a larger sample, wider filters or another split.",
                 )
             _log.info("%s: %d rows", split, count)
-        file_format = to_file_format_str(exec_properties["output_file_format"])
         examples_utils.set_payload_format(examples, exec_properties["output_data_format"])
-        examples_utils.set_file_format(examples, file_format)
+        examples_utils.set_file_format(examples, _FILE_FORMAT)
 
 
 class DuckDBExampleGen(QueryBasedExampleGen):
@@ -164,7 +167,7 @@ class DuckDBExampleGen(QueryBasedExampleGen):
 def write_examples(
     sql: str, paths: Mapping[SplitName, str], *, kept: Mapping[str, str] = MappingProxyType({})
 ) -> dict[SplitName, int]:
-    """Write a query's rows to gzipped TFRecord files; a null is a feature that isn't there.
+    """Write a query's rows to Parquet files; a null is a feature that isn't there.
 
     Args:
         sql: a SELECT for DuckDB, whose column `SPLIT` says which file a row belongs to.
@@ -177,8 +180,6 @@ def write_examples(
     Raises:
         RunFailure: the query can't be run.
     """
-    options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=_GZIP_LEVEL)
-    encoder = RecordBatchToExamplesEncoder()
     rows = dict.fromkeys(paths, 0)
     try:
         with (
@@ -186,16 +187,17 @@ def write_examples(
             duckdb.connect(config={"temp_directory": spill}) as connection,
             ExitStack() as files,
         ):
-            writers: dict[SplitName, Any] = {}
-            for split, path in paths.items():
-                tf.io.gfile.makedirs(os.path.dirname(path))
-                writers[split] = files.enter_context(tf.io.TFRecordWriter(path, options))
             for name, select in kept.items():
                 connection.execute(f'CREATE TEMPORARY TABLE "{name}" AS {select}')
-            for batch in connection.sql(sql).to_arrow_reader(_ROWS_PER_BATCH):
+            reader = connection.sql(sql).to_arrow_reader(_ROWS_PER_BATCH)
+            schema = _examples(pa.RecordBatch.from_pylist([], reader.schema)).schema
+            writers: dict[SplitName, pq.ParquetWriter] = {}
+            for split, path in paths.items():
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                writers[split] = files.enter_context(pq.ParquetWriter(path, schema))
+            for batch in reader:
                 for split, part in _parts(batch):
-                    for example in encoder.encode(as_lists(part)):
-                        writers[split].write(example)
+                    writers[split].write_batch(part)
                     rows[split] += part.num_rows
     except duckdb.Error as error:
         raise RunFailure(
@@ -207,46 +209,14 @@ def write_examples(
 
 def _parts(batch: pa.RecordBatch) -> Iterator[tuple[SplitName, pa.RecordBatch]]:
     """Return the rows of each split, without its name."""
-    names = [name for name in batch.schema.names if name != SPLIT]
-    examples = pa.RecordBatch.from_arrays([batch.column(name) for name in names], names)
-    of_split = batch.column(SPLIT)
+    examples = _examples(batch)
+    of_split = batch.column(batch.schema.get_field_index(SPLIT))
     for split in SPLITS:
         yield split, examples.filter(pc.equal(of_split, split))
 
 
-def as_lists(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the batch as tfx_bsl wants it: every value a list of one, every null a null.
-
-    A list stays one without its nulls; an empty list is a feature that isn't there, too.
-    """
-    columns = [_as_list(column) for column in batch.columns]
-    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
-
-
-def _as_list(column: pa.Array) -> pa.ListArray:
-    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        return _as_list_of_values(column)
-    column = _as_values(column)
-    null = column.is_null().to_numpy(zero_copy_only=False)
-    offsets = np.concatenate([[0], np.cumsum(~null)]).astype(np.int32)
-    mask = np.append(null, False)
-    return pa.ListArray.from_arrays(pa.array(offsets, mask=mask), column.drop_null())
-
-
-def _as_list_of_values(column: pa.Array) -> pa.ListArray:
-    values, rows = column.flatten(), pc.list_parent_indices(column).to_numpy()
-    known = values.is_valid().to_numpy(zero_copy_only=False)
-    counts = np.bincount(rows[known], minlength=len(column))
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-    mask = np.append(counts == 0, False)
-    return pa.ListArray.from_arrays(pa.array(offsets, mask=mask), _as_values(values.drop_null()))
-
-
-def _as_values(column: pa.Array) -> pa.Array:
-    """Return the values in one of the three types of an example."""
-    kind = column.type
-    if pa.types.is_floating(kind):
-        return column.cast(pa.float32())
-    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-        return column.cast(pa.int64())
-    return column.cast(pa.binary())
+def _examples(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return what belongs to the examples, in their types."""
+    names = [name for name in batch.schema.names if name != SPLIT]
+    columns = [as_values(batch.column(batch.schema.get_field_index(name))) for name in names]
+    return pa.RecordBatch.from_arrays(columns, names)

@@ -20,7 +20,7 @@ from tfx.proto import example_gen_pb2
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from engine.spec import SPLITS
-from pipelines.examples import as_lists
+from pipelines.example_columns import as_lists
 
 
 def uploaded_example_gen(uri: str) -> FileBasedExampleGen:

@@ -1,4 +1,4 @@
-"""DuckDB rows as `tf.train.Example`s."""
+"""DuckDB rows as examples."""
 
 import math
 
@@ -12,9 +12,11 @@ pytestmark = pytest.mark.pipeline
 tf = pytest.importorskip("tensorflow")
 
 from tfx.types import standard_artifacts  # noqa: E402
+from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder  # noqa: E402
 
 from engine.spec import SPLIT, SPLITS, ExamplesQuery, SourceFile  # noqa: E402
 from pipelines.data import Examples, TowerInput, in_order  # noqa: E402
+from pipelines.example_columns import batches  # noqa: E402
 from pipelines.examples import (  # noqa: E402
     DuckDBExecutor,
     check_unchanged,
@@ -28,20 +30,18 @@ def examples_of(sql: str, folder) -> list[dict]:
 
 
 def split_examples(sql: str, folder) -> dict[str, list[dict]]:
-    paths = {split: str(folder / f"Split-{split}" / "data.gz") for split in SPLITS}
+    paths = {split: str(folder / f"Split-{split}" / "data.parquet") for split in SPLITS}
     rows = write_examples(sql, paths)
-    found = {split: [] for split in SPLITS}
-    for split, path in paths.items():
-        for record in tf.data.TFRecordDataset(path, "GZIP").as_numpy_iterator():
-            features = tf.train.Example.FromString(record).features.feature
-            found[split].append({name: value_of(feature) for name, feature in features.items()})
+    found = {
+        split: [
+            {name: values or [] for name, values in row.items()}
+            for batch in batches([path])
+            for row in batch.to_pylist()
+        ]
+        for split, path in paths.items()
+    }
     assert rows == {split: len(examples) for split, examples in found.items()}
     return found
-
-
-def value_of(feature: tf.train.Feature) -> list:
-    kind = feature.WhichOneof("kind")
-    return list(getattr(feature, kind).value) if kind else []
 
 
 def test_values_keep_their_type_and_nulls_are_missing(tmp_path):
@@ -69,7 +69,7 @@ def test_each_row_goes_to_its_split_and_one_without_goes_nowhere(tmp_path):
 
 
 def test_tables_are_kept_before_the_query_reads_them(tmp_path):
-    paths = {split: str(tmp_path / split / "data.gz") for split in SPLITS}
+    paths = {split: str(tmp_path / split / "data.parquet") for split in SPLITS}
     kept = {"numbers": "SELECT i FROM range(5) r(i)", "others": "FROM numbers WHERE i > 1"}
     sql = f"SELECT i, 'test' AS {SPLIT} FROM others"
     assert write_examples(sql, paths, kept=kept) == {"train": 0, "eval": 0, "test": 3}
@@ -97,6 +97,23 @@ def test_a_list_is_several_values_and_an_empty_one_is_missing(tmp_path):
     rows = examples_of(sql, tmp_path)
     assert [row["a"] for row in rows] == [[b"a", "ü".encode()], [], [], [b"b"]]
     assert [row["b"] for row in rows] == [[1, 2], [], [3], []]
+
+
+def test_records_of_tfx_and_parquet_give_the_same_columns(tmp_path):
+    sql = """SELECT * FROM (VALUES
+        (['a', NULL, 'ü'], 1.5::FLOAT, 'x'), ([], NULL, NULL), (NULL, 0, ''), (['b'], 2, 'y')
+    ) t(words, price, name)"""
+    paths = {split: str(tmp_path / split / "data.parquet") for split in SPLITS}
+    write_examples(f"SELECT *, 'train' AS {SPLIT} FROM ({sql})", paths)
+    (columns,) = batches([paths["train"]])
+    records = str(tmp_path / "records")
+    with tf.io.TFRecordWriter(records, "GZIP") as file:
+        for example in RecordBatchToExamplesEncoder().encode(columns):
+            file.write(example)
+    first, second = batches([records], 3)
+    assert [*first.to_pylist(), *second.to_pylist()] == [
+        {name: row[name] for name in first.schema.names} for row in columns.to_pylist()
+    ]
 
 
 def rows_in_memory(keys, labels, ids) -> Examples:
