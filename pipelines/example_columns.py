@@ -19,7 +19,7 @@ _READ_BUFFER_BYTES = 8 << 20
 
 
 def read_split(examples: Sequence[Artifact], split: str) -> pa.RecordBatch:
-    """Return all rows of a split, as `batches` has them.
+    """Return all rows of a split as `batches` has them; a column without a value has no type.
 
     Args:
         examples: the one artifact of an ExampleGen.
@@ -29,7 +29,9 @@ def read_split(examples: Sequence[Artifact], split: str) -> pa.RecordBatch:
     found = batches(sorted(tf.io.gfile.glob(f"{folder}/*")))
     table = pa.concat_tables([pa.Table.from_batches([batch]) for batch in found], promote=True)
     (batch,) = table.combine_chunks().to_batches()
-    return batch
+    rows = batch.num_rows
+    columns = [pa.nulls(rows) if column.null_count == rows else column for column in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
 
 
 def batches(files: Sequence[str], rows: int = _ROWS_PER_BATCH) -> Iterator[pa.RecordBatch]:

@@ -33,6 +33,7 @@ COLUMNS = (
     Column(name="department", type="STRING"),
     Column(name="category", type="STRING"),
     Column(name="nothing", type="STRING"),
+    Column(name="never", type="FLOAT"),
     Column(name="bought", type="STRING", repeated=True),
     Column(name=ROW_KEY, type="INT64"),
 )
@@ -45,6 +46,7 @@ def grocery_examples(folder: Path) -> ExamplesQuery:
             epoch_us(t.transaction_timestamp) AS at, t.sales_value::FLOAT AS spent,
             t.quantity AS quantity, d.age AS "{AGE}", p.department AS department,
             p.product_category AS category, NULL::VARCHAR AS nothing,
+            NULL::FLOAT AS never,
             list(t.product_id::VARCHAR) OVER (
                 PARTITION BY t.household_id
                 ORDER BY t.transaction_timestamp, t.product_id
