@@ -46,7 +46,7 @@ def local(groceries: Shop) -> SimpleNamespace:
     return SimpleNamespace(
         view=view,
         metrics=read_metrics(run),
-        examples={split: sorted(examples.glob(f"Split-{split}/*.gz")) for split in SPLITS},
+        examples={split: sorted(examples.glob(f"Split-{split}/*")) for split in SPLITS},
         vocabularies={file.name: file.read_text() for file in (run / "vocabularies").iterdir()},
     )
 
