@@ -1,6 +1,7 @@
 """`ComparisonService`: completed experiments side by side."""
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import selectinload
@@ -53,16 +54,22 @@ class ComparisonService:
             row = session.get(ExperimentRow, number, options=loaded)
             if row is None:
                 raise NotFound(f"There is no experiment #{number}.")
-            metrics = documents.get(session, number, "metrics", TrainingMetrics)
-            spec = documents.get(session, number, "spec", ExperimentSpec)
-            definitions = documents.get(session, number, "definitions", DEFINITIONS)
-            if row.status != "completed" or metrics is None:
+            if row.status != "completed":
                 raise NotAllowed(
                     f"#{number} has no result to compare: it is {row.status}.",
                     hint="Only completed experiments can be compared.",
                 )
-            if spec is None or definitions is None:
-                raise NotAllowed(f"#{number} cannot be compared: what it ran with isn't stored.")
+            metrics = documents.get(session, number, "metrics", TrainingMetrics)
+            spec = documents.get(session, number, "spec", ExperimentSpec)
+            definitions = documents.get(session, number, "definitions", DEFINITIONS)
+            if metrics is None or spec is None or definitions is None:
+                missing = "its result" if metrics is None else "what it ran with"
+                raise NotAllowed(
+                    f"#{number} can't be compared: {missing} is no longer in the workspace's"
+                    " database.",
+                    hint="Leave it out, or compare a new run: `towerlab run --feature-config"
+                    f" {quote(row.feature_config)} --model-config {quote(row.model_config)}`.",
+                )
             return Candidate(views.detail(row, metrics), spec, definitions, metrics)
 
     def _test_rows(self, candidate: "Candidate") -> bytes | None:

@@ -120,7 +120,10 @@ class ExperimentService:
                 hint=f"Wait for it, or run `towerlab cancel {number}`.",
             )
         if request is None or definitions is None:
-            raise InvalidInput(f"Experiment #{number} was stored without its definitions.")
+            raise InvalidInput(
+                f"What experiment #{number} ran with is no longer in the workspace's database.",
+                hint="Start a new one: `towerlab run` takes the configs as they are today.",
+            )
         request = changed_request(request, changes)
         backend = self._backend(request.backend)
         try:

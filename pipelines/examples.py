@@ -146,7 +146,11 @@ class DuckDBExecutor(base_beam_executor.BaseBeamExecutor):
             split: os.path.join(artifact_utils.get_split_uri([examples], split), _FILE)
             for split in SPLITS
         }
-        rows = write_examples(source.sql, files, kept=source.kept)
+        try:
+            rows = write_examples(source.sql, files, kept=source.kept)
+        finally:
+            # One that changes meanwhile leaves rows of two states, or none that can be read.
+            check_unchanged(source.files)
         for split, count in rows.items():
             if count == 0:
                 raise RunFailure(

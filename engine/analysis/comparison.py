@@ -129,7 +129,11 @@ def _rows(candidate: Candidate, load: Callable[[Candidate], bytes | None]) -> Te
     """Return an experiment's test rows, or why there are none."""
     content = load(candidate)
     if content is None:
-        return f"the test rows of #{candidate.number} are not there any more"
+        number = candidate.number
+        return (
+            f"the test rows of #{number} are not there any more (`towerlab rerun {number}` makes"
+            " them)"
+        )
     try:
         return read_test_rows(content)
     except InvalidInput as error:

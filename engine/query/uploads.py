@@ -1,7 +1,7 @@
 """The examples of a run as Parquet files, to be sent where the data itself can't be read."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from engine.definitions.files import os_reason
@@ -24,10 +24,17 @@ def write_rows(
     Raises:
         InvalidInput: the source files have changed since the plan, or can't be read.
     """
+    _check_unchanged(examples.files)
+    try:
+        return _written(examples, folder, splits)
+    finally:
+        # One that changes meanwhile leaves rows of two states, or none that can be read.
+        _check_unchanged(examples.files)
+
+
+def _written(examples: ExamplesQuery, folder: Path, splits: Sequence[SplitName]) -> list[Path]:
     import duckdb
 
-    for file in examples.files:
-        _check_unchanged(file)
     written: list[Path] = []
     with open_duckdb() as connection:
         try:
@@ -51,15 +58,17 @@ def write_rows(
     return written
 
 
-def _check_unchanged(file: SourceFile) -> None:
+def _check_unchanged(files: Iterable[SourceFile]) -> None:
     hint = "Rerun the experiment: that plans it anew with the data as it is now."
-    try:
-        now = os.stat(file.path)
-    except OSError as error:
-        raise InvalidInput(
-            f"The data file {file.path} can't be read any more: {os_reason(error)}.", hint=hint
-        ) from error
-    if (now.st_size, now.st_mtime_ns) != (file.size, file.modified_ns):
-        raise InvalidInput(
-            f"The data file {file.path} has changed since the experiment was submitted.", hint=hint
-        )
+    for file in files:
+        try:
+            now = os.stat(file.path)
+        except OSError as error:
+            raise InvalidInput(
+                f"The data file {file.path} can't be read any more: {os_reason(error)}.", hint=hint
+            ) from error
+        if (now.st_size, now.st_mtime_ns) != (file.size, file.modified_ns):
+            raise InvalidInput(
+                f"The data file {file.path} has changed since the experiment was submitted.",
+                hint=hint,
+            )

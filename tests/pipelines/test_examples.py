@@ -182,3 +182,26 @@ def test_the_component_carries_the_files_to_its_executor(tmp_path):
     with pytest.raises(RunFailure, match=r"t\.csv has changed"):
         DuckDBExecutor().Do({}, {"examples": [examples]}, properties)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("sql", ["FROM t", "SELECT nowhere FROM t"])
+def test_a_file_that_changes_while_it_is_read_leaves_no_examples_behind(tmp_path, sql):
+    path, changed = tmp_path / "t.csv", tmp_path / "changed.csv"
+    path.write_text("a\n1\n")
+    changed.write_text("a,b\n1,2\n")
+    query = ExamplesQuery(
+        dialect="duckdb",
+        sql=f"SELECT *, 'train' AS {SPLIT} FROM ({sql})",
+        # What reads the file also writes over it: DuckDB has no slower way to be interrupted.
+        kept={"t": f"FROM '{changed}'", "u": f"FROM t; COPY t TO '{path}'"},
+        columns=(),
+        buyer="a",
+        product="a",
+        timestamp=None,
+        fingerprint="f",
+        files=(planned(path),),
+    )
+    examples = standard_artifacts.Examples()
+    examples.uri = str(tmp_path / "out")
+    with pytest.raises(RunFailure, match=r"t\.csv has changed since the experiment"):
+        DuckDBExecutor().Do({}, {"examples": [examples]}, example_gen(query).spec.exec_properties)

@@ -2,10 +2,12 @@
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import delete
 
 from engine.cli import towerlab
 from engine.errors import InvalidInput, NotAllowed, NotFound
 from engine.spec.run_folder import Rows
+from engine.store.models import DocumentRow
 from tests.engine.analysis.laboratory import Laboratory
 from tests.engine.analysis.rows_files import rows_file
 from tests.engine.sample_plans import DEFINITIONS, REQUEST
@@ -173,6 +175,22 @@ def test_what_cannot_be_compared_is_refused(laboratory):
     ):
         with pytest.raises(error, match=told):
             laboratory.engine.compare(numbers, baseline=baseline)
+
+
+@pytest.mark.parametrize(
+    ("gone", "missing"),
+    [("spec", "what it ran with"), ("definitions", "what it ran with"), ("metrics", "its result")],
+)
+def test_a_run_whose_documents_are_gone_is_told_with_what_to_do(laboratory, gone, missing):
+    numbers = [laboratory.completed(rows=rows_file(BUYERS, rank=RANKS)) for _ in range(2)]
+    with laboratory.engine._database.write() as session:
+        session.execute(delete(DocumentRow).where(DocumentRow.kind == gone))
+    with pytest.raises(NotAllowed, match=f"#1 can't be compared: {missing} is no longer") as told:
+        laboratory.engine.compare(numbers)
+    assert "towerlab run --feature-config basic --model-config " in told.value.hint
+    if gone == "definitions":
+        with pytest.raises(InvalidInput, match="What experiment #2 ran with is no longer"):
+            laboratory.engine.rerun(2)
 
 
 def test_only_completed_experiments_are_selectable(laboratory):

@@ -33,3 +33,12 @@ def test_data_that_has_changed_since_the_plan_is_not_sent(tmp_path: Path):
     (tmp_path / "ratings.csv").unlink()
     with pytest.raises(InvalidInput, match="can't be read any more"):
         write_rows(plan.examples, tmp_path / "rows")
+
+
+def test_data_that_changes_while_it_is_read_is_not_sent(tmp_path: Path):
+    plan = Workspace(tmp_path).plan(backend="vertex", upload_rows=True)
+    target = tmp_path / "ratings.csv"
+    overwriting = {"changed": f"SELECT 1 AS a; COPY changed TO '{target}'"}
+    examples = plan.examples.replace(kept={**plan.examples.kept, **overwriting})
+    with pytest.raises(InvalidInput, match=r"ratings\.csv has changed since the experiment"):
+        write_rows(examples, tmp_path / "rows")
