@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from engine.definitions.misfits import placed
+from engine.definitions.misfits import EmptyTarget, placed
 from engine.definitions.names import listed, quoted
 from engine.errors import InvalidInput
 from engine.spec import (
@@ -121,7 +121,45 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
         InvalidInput: a definition, a parameter or the data is wrong.
     """
     # DuckDB and sqlglot take 0.2 s to import; listing experiments needs neither.
-    from engine.parameters import check_request, choose_selection, training_params
+    from engine.parameters import check_request
+
+    check_request(request)
+    dataset, features, model = _definitions_of(request, definitions)
+    _check_source(request, dataset)
+    _check_target(features, model.resolve())
+    with placed(definitions):
+        try:
+            return _plan(request, definitions, features, root)
+        except EmptyTarget as empty:
+            if model.type != "retrieval":
+                raise
+            needless = f"{empty.message} Retrieval learns without it."
+    untargeted = features.model_copy(update={"target": None})
+    with placed(definitions):
+        return _plan(request, definitions, untargeted, root, told=(needless,))
+
+
+def _plan(
+    request: QuickTestRequest,
+    definitions: "Definitions",
+    features: "FeatureConfigDefinition",
+    root: Path,
+    *,
+    told: tuple[str, ...] = (),
+) -> Plan:
+    """Return the plan of a request that is sound.
+
+    Args:
+        request: what somebody asked for.
+        definitions: where its definitions are; the experiment keeps them as they are written.
+        features: the feature config as far as the model reads it.
+        root: where relative paths of data files start.
+        told: warnings that come first.
+
+    Raises:
+        InvalidInput: a definition, a parameter or the data is wrong.
+    """
+    from engine.parameters import choose_selection, training_params
     from engine.query.bigquery import bigquery_rows
     from engine.query.connection import fetch_values, open_duckdb
     from engine.query.examples import examples_query
@@ -135,12 +173,9 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
     from engine.query.measuring import repeating_joins
     from engine.query.preparation import prepare_rows
 
-    check_request(request)
-    dataset, features, model = _definitions_of(request, definitions)
-    _check_source(request, dataset)
+    dataset, written, model = _definitions_of(request, definitions)
     resolved_model = model.resolve()
-    _check_target(features, resolved_model)
-    with placed(definitions), open_duckdb() as connection:
+    with open_duckdb() as connection:
         prepared = prepare_rows(connection, dataset, features, root)
         rows = prepared.rows
         check_primaries(dataset, features)
@@ -171,17 +206,18 @@ def plan_quick_test(request: QuickTestRequest, definitions: "Definitions", *, ro
         params=params,
         definition_hashes={
             "dataset": dataset.hash,
-            "feature_config": features.hash,
+            "feature_config": written.hash,
             "model_config": model.hash,
         },
         definitions={
             "dataset": dataset.as_written(),
-            "feature_config": features.as_written(),
+            "feature_config": written.as_written(),
             "model_config": model.as_written(),
         },
         rows=Rows(**chosen.facts.rows),
         warnings=(
             *_stale(request, features.dataset, definitions),
+            *told,
             *_data_warnings(rows, measurement.facts, repeating),
             *_column_warnings(features, measurement.facts),
             *(_target_warnings(target, features, measurement.facts) if target and rating else ()),

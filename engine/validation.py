@@ -1,11 +1,12 @@
 """Whether definitions fit their data: what `run` would refuse, told without running."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.definitions.misfits import DataMisfit, concerning
-from engine.definitions.names import key_text
+from engine.definitions.names import key_text, quoted
 from engine.definitions.snapshot import Definitions, Kind, Problem
 
 if TYPE_CHECKING:
@@ -13,10 +14,23 @@ if TYPE_CHECKING:
     from engine.query.measuring import DataFacts
 
 
-def data_problems(
+@dataclass(frozen=True)
+class DataCheck:
+    """What definitions ask of the data.
+
+    Attributes:
+        problems: the first thing that each definition asks in vain.
+        warnings: sentences about what works and may not be meant.
+    """
+
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def check_against_data(
     kind: Kind, names: Iterable[str], definitions: Definitions, *, root: Path
-) -> Iterator[Problem]:
-    """Yield the first thing that each definition asks of the data in vain; reads the data.
+) -> DataCheck:
+    """Read the data and say what definitions ask of it in vain.
 
     Args:
         kind: of the definitions; model configs ask nothing of the data.
@@ -25,29 +39,40 @@ def data_problems(
         root: where relative paths of data files start.
     """
     if kind == "models":
-        return
-    told: set[str] = set()
-    for name in names:
-        problem = _problem(kind, name, definitions, root)
-        if problem is not None and str(problem) not in told:
-            told.add(str(problem))
-            yield problem
+        return DataCheck()
+    checks = [_checked(kind, name, definitions, root) for name in names]
+    problems = {str(problem): problem for check in checks for problem in check.problems}
+    warnings = dict.fromkeys(warning for check in checks for warning in check.warnings)
+    return DataCheck(tuple(problems.values()), tuple(warnings))
 
 
-def _problem(kind: Kind, name: str, definitions: Definitions, root: Path) -> Problem | None:
+def _checked(kind: Kind, name: str, definitions: Definitions, root: Path) -> DataCheck:
     try:
         with concerning(kind, name):
             if kind == "datasets":
-                check_data(definitions.dataset(name), None, root=root)
-            else:
-                features = definitions.feature_config(name)
-                check_data(definitions.dataset(features.dataset), features, root=root)
+                return DataCheck(warnings=_repeating(definitions.dataset(name), root))
+            features = definitions.feature_config(name)
+            check_data(definitions.dataset(features.dataset), features, root=root)
     except DataMisfit as error:
         reason = str(error)
-        return error.as_problem(definitions) or Problem(
-            file="", line=1, key=key_text(error.path), reason=reason
+        found = error.as_problem(definitions)
+        return DataCheck(
+            (found or Problem(file="", line=1, key=key_text(error.path), reason=reason),)
         )
-    return None
+    return DataCheck()
+
+
+def _repeating(dataset: "DatasetDefinition", root: Path) -> tuple[str, ...]:
+    """Check a dataset as `check_data` does, and return its joins that make more rows."""
+    from engine.query.connection import open_duckdb
+    from engine.query.measuring import repeating_joins
+    from engine.query.preparation import prepare_rows
+
+    check_data(dataset, None, root=root)
+    with open_duckdb() as connection:
+        rows = prepare_rows(connection, dataset, None, root).rows
+        of = quoted(dataset.name)
+        return tuple(f"Dataset {of}: {growth}" for growth in repeating_joins(connection, rows))
 
 
 def check_data(

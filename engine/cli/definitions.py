@@ -123,14 +123,19 @@ def _print_one(invocation: Invocation, kind: "Kind", name: str, found: "Definiti
 def _validate(invocation: Invocation, kind: "Kind", name: str | None, found: "Definitions") -> int:
     from engine.cli.output import print_json
 
-    problems = _all_problems(invocation, kind, name, found)
+    problems, warnings = _checked(invocation, kind, name, found)
     if invocation.as_json:
         print_json(
-            {"valid": not problems, "problems": [p.model_dump(mode="json") for p in problems]}
+            {
+                "valid": not problems,
+                "problems": [p.model_dump(mode="json") for p in problems],
+                "warnings": warnings,
+            }
         )
-    elif problems:
-        _print_problems(invocation, problems)
-    else:
+        return InvalidInput.exit_code if problems else 0
+    _print_problems(invocation, problems)
+    _print_warnings(invocation, warnings)
+    if not problems:
         count = len(found.of_kind(kind))
         one, many = _NOUNS[kind]
         valid = f"{name} is" if name else f"{count} {one if count == 1 else many}, all"
@@ -138,11 +143,14 @@ def _validate(invocation: Invocation, kind: "Kind", name: str | None, found: "De
     return InvalidInput.exit_code if problems else 0
 
 
-def _all_problems(
+def _checked(
     invocation: Invocation, kind: "Kind", name: str | None, found: "Definitions"
-) -> "Sequence[Problem]":
-    """Return what is wrong in the files and, of definitions without a mistake, with the data."""
-    from engine.validation import data_problems
+) -> "tuple[Sequence[Problem], Sequence[str]]":
+    """Return what is wrong in the files and, of definitions without a mistake, with the data.
+
+    Beside it stand warnings: what works and may not be meant.
+    """
+    from engine.validation import check_against_data
 
     if name is None:
         problems = found.problems_in(kind)
@@ -154,7 +162,8 @@ def _all_problems(
     sound = [n for n in names if not found.problems_of(kind, n)]
     with invocation.engine() as engine:
         root = engine.workspace.root
-    return [*problems, *data_problems(kind, sound, found, root=root)]
+    check = check_against_data(kind, sound, found, root=root)
+    return [*problems, *check.problems], check.warnings
 
 
 def _print_problems(invocation: Invocation, problems: "Sequence[Problem]") -> None:
@@ -165,6 +174,13 @@ def _print_problems(invocation: Invocation, problems: "Sequence[Problem]") -> No
     for problem in problems:
         icon = status_icon("failed", to=invocation.err)
         invocation.err.print(Text.assemble(icon, " ", foreign(str(problem), limit=1_000)))
+
+
+def _print_warnings(invocation: Invocation, warnings: Sequence[str]) -> None:
+    from engine.cli.output import foreign
+
+    for warning in warnings:
+        invocation.err.print(foreign(f"Warning: {warning}", "yellow", limit=1_000))
 
 
 def _as_json(found: "Definitions", kind: "Kind", definition: "Definition") -> dict[str, object]:

@@ -38,13 +38,13 @@ _UNBOUNDED = 10_000
 
 def console(stream: TextIO) -> Console:
     """Return a console that prints literally: no markup, no emoji codes, no highlighting."""
-    plain = not stream.isatty() and "COLUMNS" not in os.environ
+    plain = not stream.isatty()
     return Console(
         file=cast(TextIO, _WithoutPadding(stream)) if plain else stream,
         markup=False,
         highlight=False,
         emoji=False,
-        width=_UNBOUNDED if plain else None,
+        width=_UNBOUNDED if plain and "COLUMNS" not in os.environ else None,
     )
 
 

@@ -32,6 +32,10 @@ class DataMisfit(InvalidInput):
         return Problem(file=place.file, line=line, key=key_text(self.path), reason=reason)
 
 
+class EmptyTarget(DataMisfit):
+    """A target without any value, which only models that learn it need."""
+
+
 @contextmanager
 def concerning(*path: str | int) -> Generator[None]:
     """Say of what is refused inside which key of a definition is to blame; the innermost counts."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from engine.definitions.misfits import DataMisfit
+from engine.definitions.misfits import DataMisfit, EmptyTarget
 from engine.definitions.models import DatasetDefinition, FeatureConfigDefinition
 from engine.definitions.names import listed, quoted
 from engine.definitions.resolving import resolve_features
@@ -141,14 +141,18 @@ def check_logarithms(features: FeatureConfigDefinition, target: Target, found: T
 
 
 def _check_values(rows: DatasetRows, features: FeatureConfigDefinition, facts: DataFacts) -> None:
-    used = [((*path, "column"), feature.column) for path, feature in features.by_path()]
-    if features.target_column is not None:
-        used.append((("features", features.name, "target"), features.target_column))
-    for path, column in used:
-        if facts.values[column] == 0:
-            empty = InvalidInput(
-                f"Column {quoted(column)} of dataset {quoted(rows.dataset.name)} holds no "
-                f"value in any of the {facts.rows:,} rows.",
-                hint="Take it out of the feature config.",
-            )
-            raise DataMisfit(empty, path)
+    def empty(column: str, hint: str) -> InvalidInput:
+        return InvalidInput(
+            f"Column {quoted(column)} of dataset {quoted(rows.dataset.name)} holds no value in "
+            f"any of the {facts.rows:,} rows.",
+            hint=hint,
+        )
+
+    for path, feature in features.by_path():
+        if facts.values[feature.column] == 0:
+            told = empty(feature.column, "Take it out of the feature config.")
+            raise DataMisfit(told, (*path, "column"))
+    target = features.target_column
+    if target is not None and facts.values[target] == 0:
+        told = empty(target, "Name another target, or take it out.")
+        raise EmptyTarget(told, ("features", features.name, "target"))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import sqlglot.expressions as exp
 from sqlglot.expressions.core import Expr
 
-from engine.definitions.misfits import DataMisfit, concerning
+from engine.definitions.misfits import DataMisfit, EmptyTarget, concerning
 from engine.definitions.models import DatasetDefinition, FeatureConfigDefinition
 from engine.definitions.names import quoted
 from engine.errors import InvalidInput
@@ -244,7 +244,7 @@ def _check_target_is_set(
             f"The target {quoted(target.alias)} of dataset {quoted(dataset.name)} holds no values.",
             hint="Name a column of numbers, or take the target out.",
         )
-        raise DataMisfit(empty, ("features", features.name, "target"))
+        raise EmptyTarget(empty, ("features", features.name, "target"))
 
 
 def _form_for(column: SourceColumn, data_type: DataType) -> Form:

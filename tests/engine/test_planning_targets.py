@@ -73,3 +73,25 @@ def test_a_target_that_is_empty_in_a_csv_file_is_told_as_empty_not_as_text(tmp_p
         'definitions/all.toml:8: features.basic.target: the target "rating" of dataset "rated" '
         "holds no values. Name a column of numbers, or take the target out."
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("NULL::DOUBLE", 'Column "rating" of dataset "rated" holds no value in any of the'),
+        ("'nan'::DOUBLE", 'Column "rating" of dataset "rated" holds no value in any of the'),
+        ("NULL::VARCHAR", 'The target "rating" of dataset "rated" holds no values.'),
+    ],
+)
+def test_retrieval_does_without_a_target_that_nothing_can_learn(
+    workspace: Workspace, value: str, told: str
+):
+    file = workspace.root / "rated.parquet"
+    duckdb.sql(f"FROM '{file}' SELECT * REPLACE ({value} AS rating)").write_parquet(str(file))
+    plan = workspace.plan(model_config_name="retrieval")
+    assert plan.warnings[0].startswith(told)
+    assert plan.warnings[0].endswith(" Retrieval learns without it.")
+    assert [column.name for column in plan.examples.columns] == ["user", "item", "at", "row_key"]
+    assert plan.features.target is None
+    assert plan.definitions["feature_config"]["target"] == "rating"
+    assert told[1:] in workspace.refusal(model_config_name="ranking")

@@ -37,7 +37,7 @@ class Command:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def __call__(self, *arguments: str, env: dict[str, str] | None = None) -> Answer:
+    def __call__(self, *arguments: str, env: dict[str, str | None] | None = None) -> Answer:
         # Whoever runs the tests may have a terminal's width in the environment.
         done = CliRunner().invoke(
             towerlab,

@@ -91,9 +91,31 @@ def test_what_is_wrong_is_told_with_file_line_and_key(empty: Command):
     assert 'Did you mean "orders"?' in told.err
 
 
-def test_what_is_piped_has_no_spaces_at_the_ends_of_its_lines(empty: Command):
-    assert not [
-        line
-        for line in empty("datasets", "summary", "ratings").out.splitlines()
-        if line.endswith(" ")
-    ]
+@pytest.mark.parametrize("width", [None, "60", "100"])
+def test_what_is_piped_has_no_spaces_at_the_ends_of_its_lines(empty: Command, width: str | None):
+    shown = empty("datasets", "summary", "ratings", env={"COLUMNS": width}).out.splitlines()
+    assert max(map(len, shown)) <= int(width or 10_000)
+    assert not [line for line in shown if line.endswith(" ")]
+
+
+def test_validate_tells_a_join_that_makes_more_rows(empty: Command):
+    (empty.folder / "shops.csv").write_text("user,shop\n" + "u1,a\nu1,b\nu1,c\nu2,a\n")
+    definitions = empty.folder / "definitions" / "datasets.toml"
+    text = definitions.read_text()
+    joined = '[[datasets.ratings.joins]]\ntable = "shops"\non = { user = "user" }\n\n'
+    text = text.replace("tables]\n", 'tables]\nshops = "shops.csv"\n')
+    definitions.write_text(
+        text.replace("[datasets.ratings.columns]", f"{joined}[datasets.ratings.columns]")
+    )
+    rows = (empty.folder / "ratings.csv").read_text().splitlines()[1:]
+    joined_rows = 300 + 2 * sum(row.startswith("u1,") for row in rows)
+    told = (
+        'Dataset "ratings": Table "shops" has several rows of the same key: joining it makes '
+        f"{joined_rows} rows of 300 ({joined_rows / 300:.3g}x)."
+    )
+    done = empty("datasets", "validate")
+    assert done.code == 0
+    assert done.out == "1 dataset, all valid.\n"
+    assert told in " ".join(done.err.split())
+    (warning,) = empty("datasets", "validate", "--json").json["warnings"]
+    assert warning.startswith(told)
