@@ -1,5 +1,7 @@
 """The tests that show, by an amount computed by hand, what each accepted option changes.
 
+Where an option moves no amount, a comment says what it promises instead, which its test proves.
+
 Kind, then a test (its file below `tests/` and its name), then the options that it is for: keys, or
 a key with one of its named choices. `test_options` sees that no option of these kinds is missing
 and that every test is there.
@@ -59,6 +61,7 @@ OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
             "filters.min_count",
             "filters.min_spend",
         ),
+        # Names, not amounts: the SQL reads the tables that they say.
         "engine/query/test_bigquery::test_tables_have_the_names_that_the_dataset_gives_them": (
             "bigquery.project",
             "bigquery.dataset",
@@ -66,7 +69,7 @@ OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "features": {
-        "engine/test_planning::test_joined_tables_and_a_target_are_planned": (
+        "engine/test_option_effects::test_the_feature_config_decides_on_rows_and_labels": (
             "dataset",
             "target.column",
         ),
@@ -80,7 +83,10 @@ OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
             "feature.data_type = text",
             "feature.transforms = embed",
         ),
-        "engine/spec/test_spec::test_each_tower_has_exactly_one_id": ("feature.primary",),
+        # There is one right value in each tower, the role's column; all others are refused.
+        "engine/test_planning::test_a_definition_that_does_not_fit_the_data_is_told": (
+            "feature.primary",
+        ),
         "pipelines/test_preprocessing::test_numbers_become_z_scores_of_the_finite_values": (
             "feature.data_type = numeric",
             "feature.transforms = normalize",
@@ -239,14 +245,17 @@ OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "runs": {
-        "engine/test_planning::test_features_are_resolved_by_type_and_cardinality": (
+        "engine/test_option_effects::test_the_feature_config_decides_on_rows_and_labels": (
             "feature_config",
         ),
         "engine/test_planning::"
         "test_a_model_configs_batch_that_is_too_large_falls_back_with_a_warning": (
             "model_config_name",
         ),
-        "engine/test_planning::test_a_feature_config_of_another_dataset_is_told": ("dataset",),
+        # It chooses nothing: it promises that the feature config's dataset is meant, or refuses.
+        "engine/test_option_effects::test_naming_the_dataset_only_checks_the_feature_configs": (
+            "dataset",
+        ),
         "engine/test_planning::test_a_run_reads_the_rows_that_the_hash_chooses": (
             "sample_percent",
             "sample_by = buyer",
@@ -276,16 +285,19 @@ OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
         "pipelines/test_rating_model::test_early_stopping_watches_the_primary_metric": (
             "early_stopping_on = primary",
         ),
-        "pipelines/test_trainer::test_determinism_is_asked_of_tensorflow": ("deterministic",),
+        # It moves no figure: it promises that two runs are equal bit by bit.
+        "pipelines/test_trainer::test_deterministic_runs_are_equal_bit_by_bit": ("deterministic",),
         "engine/test_planning_cloud::test_the_hardware_reaches_the_build_s_arguments": (
             "hardware = small",
             "hardware = medium",
             "hardware = large",
         ),
-        "engine/test_planning_cloud::test_the_same_rows_are_asked_of_bigquery": (
+        # It promises the same rows from another engine, so the figure is the same 120 rows.
+        "engine/test_option_effects::test_the_backend_decides_where_the_same_rows_are_read": (
             "backend = local",
             "backend = vertex",
         ),
+        # It promises the rows of a local run, one by one.
         "engine/query/test_uploads::test_each_split_has_a_file_with_its_rows": ("upload_rows",),
     },
     "metrics": {

@@ -48,7 +48,13 @@ def softmax_loss(scores: np.ndarray) -> float:
 
 def test_outputs_have_length_one_when_normalized():
     batch = batch_of(9)
-    for vectors in embeddings(model_of(small_spec()), batch):
+    found = embeddings(model_of(small_spec()), batch)
+    plain = small_spec(retrieval=RetrievalSettings(normalize=False))
+    raw = embeddings(model_of(plain), batch)  # the same weights: they are made at the first call
+    for vectors, as_they_are in zip(found, raw, strict=True):
+        lengths = np.sqrt(np.sum(as_they_are**2, axis=1, keepdims=True))
+        assert abs(lengths - 1).min() > 1e-3
+        np.testing.assert_allclose(vectors, as_they_are / lengths, rtol=1e-5)
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
 
 

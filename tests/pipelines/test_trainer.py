@@ -90,6 +90,28 @@ def test_determinism_is_asked_of_tensorflow(asked):
     assert told.stdout.split()[-1] == str(asked)
 
 
+def test_deterministic_runs_are_equal_bit_by_bit(tmp_path):
+    code = (
+        "from hashlib import sha256\n"
+        "from pathlib import Path\n"
+        "from pipelines.training import seed_everything\n"
+        "from tests.pipelines.small_examples import small_spec\n"
+        "from tests.pipelines.test_trainer import trained\n"
+        "for i, seed in enumerate((3, 3, 4)):\n"
+        "    asked = {'seed': seed, 'deterministic': True}\n"
+        "    seed_everything(small_spec(**asked).params)\n"
+        f"    recorder = trained(Path({str(tmp_path)!r}) / str(i), rows=2_000, **asked)\n"
+        "    weights = b''.join(w.tobytes() for w in recorder.model.get_weights())\n"
+        "    print(sha256(weights).hexdigest(), recorder.loss().val[-1].hex())"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    first, again, other = told.stdout.splitlines()[-3:]
+    assert first == again
+    assert first != other
+
+
 def test_weight_norms_are_those_of_the_weights(tmp_path):
     recorder = trained(tmp_path, epochs=2)
     weights = np.concatenate(

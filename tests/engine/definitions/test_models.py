@@ -39,6 +39,11 @@ def test_a_preset_resolves_to_the_documented_towers(preset: str, buyer: str, pro
     resolved = model(preset=preset).resolve()
     assert resolved.buyer_tower.structure(resolved.output_dim) == buyer
     assert resolved.product_tower.structure(resolved.output_dim) == product
+    layers = resolved.buyer_tower.layers
+    drops = [layer.rate for layer in layers if isinstance(layer, Dropout)]
+    penalties = {layer.l2 for layer in layers if isinstance(layer, Dense)}
+    regularized = preset == "regularized"
+    assert (drops, penalties) == (([0.2, 0.2], {1e-5}) if regularized else ([], {0}))
 
 
 def test_regularized_has_l2_and_dropout():
