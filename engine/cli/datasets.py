@@ -68,6 +68,7 @@ def add_data_commands(group: click.Group) -> None:
         **days: int | None,
     ) -> None:
         from engine.cli.output import print_json
+        from engine.definitions.names import key_text
         from engine.spec import Split
         from engine.text import safe_block
 
@@ -96,7 +97,8 @@ def add_data_commands(group: click.Group) -> None:
             click.echo(safe_block(found))
         if placeholders:
             invocation.err.print(
-                "PROJECT and DATASET are placeholders: the dataset has no [datasets.NAME.bigquery]."
+                "PROJECT and DATASET are placeholders: the dataset has no"
+                f" [{key_text(('datasets', name, 'bigquery'))}]."
             )
 
     del summary, sql  # the group holds them
@@ -187,5 +189,10 @@ def _values(column: "ColumnSummary") -> str:
         return ", ".join(shown)
     if isinstance(column.minimum, str) or isinstance(column.maximum, str):
         return f"{_moment(column.minimum)} to {_moment(column.maximum)}"
-    mean = "" if column.mean is None else f", mean {column.mean:,.4g}"
-    return f"{column.minimum:,.6g} to {column.maximum:,.6g}{mean}"
+    mean = "" if column.mean is None else f", mean {_number(column.mean, 4)}"
+    return f"{_number(column.minimum, 6)} to {_number(column.maximum, 6)}{mean}"
+
+
+def _number(value: float, digits: int) -> str:
+    """Return a number to so many digits, but whole where those don't reach its unit."""
+    return f"{value:,.0f}" if 10**digits <= abs(value) < 1e15 else f"{value:,.{digits}g}"

@@ -98,6 +98,26 @@ def test_what_is_piped_has_no_spaces_at_the_ends_of_its_lines(empty: Command, wi
     assert not [line for line in shown if line.endswith(" ")]
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [
+        ("31198437603", "41481282915", "31,198,437,603 to 41,481,282,915, mean 36,339,860,259"),
+        ("0.25", "1234567.75", "0.25 to 1,234,568, mean 617,284"),
+        ("1", "1e20", "1 to 1e+20, mean 5e+19"),
+    ],
+)
+def test_numbers_are_shown_whole_where_people_can_read_them(
+    empty: Command, low: str, high: str, shown: str
+):
+    rows = "".join(f"u{i},i{i % 7},{low}\nu{i},i{i % 5},{high}\n" for i in range(30))
+    (empty.folder / "ratings.csv").write_text(f"user,item,rating\n{rows}")
+    definitions = empty.folder / "definitions" / "datasets.toml"
+    kept = [line for line in definitions.read_text().splitlines() if line[:2] not in {"at", "ti"}]
+    definitions.write_text("\n".join(kept))
+    done = empty("datasets", "summary", "ratings")
+    assert shown in done.out, done.err + done.out
+
+
 def test_validate_tells_a_join_that_makes_more_rows(empty: Command):
     (empty.folder / "shops.csv").write_text("user,shop\n" + "u1,a\nu1,b\nu1,c\nu2,a\n")
     definitions = empty.folder / "definitions" / "datasets.toml"
