@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from engine.definitions.misfits import EmptyTarget, placed
-from engine.definitions.names import listed, quoted
+from engine.definitions.names import counted, key_text, listed, quoted
 from engine.errors import InvalidInput
 from engine.spec import (
     ExamplesQuery,
@@ -223,6 +223,7 @@ def _plan(
             *(_target_warnings(target, features, measurement.facts) if target and rating else ()),
             *_split_warnings(chosen, cold),
             *leak_warnings(params.split, resolved_features),
+            *_list_warnings(dataset, resolved_features),
             *warnings,
         ),
     )
@@ -346,13 +347,31 @@ def _target_warnings(
 
 
 def leak_warnings(split: Split, features: FeatureConfig) -> Iterator[str]:
-    """Say where a random split lets the future into training: a later row's history holds it."""
-    histories = [f.column for f in (*features.buyer, *features.product) if f.data_type == "history"]
-    if split.kind == "random" and histories:
+    """Say where a random split lets the future into training: other rows' lists hold it."""
+    if split.kind == "random" and (histories := _histories(features)):
+        verb = "lists" if len(histories) == 1 else "list"
         yield (
-            f"The split is random and {listed(map(quoted, dict.fromkeys(histories)))} lists "
-            "earlier rows: train rows list what is to be predicted in test. Choose a split by time."
+            f"The split is random and {listed(map(quoted, histories))} {verb} what was bought in "
+            "other rows: train rows may list what is to be predicted in test. Choose a split by "
+            "time."
         )
+
+
+def _list_warnings(dataset: "DatasetDefinition", features: FeatureConfig) -> Iterator[str]:
+    """Say which lists come from a table: nothing here sees when their values were known."""
+    for column in _histories(features):
+        if column not in dataset.histories:
+            yield (
+                f"Column {quoted(column)} is a list that a table holds: if it names what buyers "
+                "bought later, the result is too good, whatever the split. A history under "
+                f"[{key_text(('datasets', dataset.name, 'histories'))}] holds only what precedes "
+                "a row."
+            )
+
+
+def _histories(features: FeatureConfig) -> list[str]:
+    columns = (f.column for f in (*features.buyer, *features.product) if f.data_type == "history")
+    return list(dict.fromkeys(columns))
 
 
 def _split_warnings(chosen: "Chosen", cold_product_rows: int) -> Iterator[str]:
@@ -366,4 +385,7 @@ def _split_warnings(chosen: "Chosen", cold_product_rows: int) -> Iterator[str]:
             "train: retrieval can't find them."
         )
     if test < _TEST_ROWS_TOLD:
-        yield f"Only {test:,} test rows: differences between results will hardly mean anything."
+        yield (
+            f"Only {counted(test, 'test row')}: differences between results will hardly mean "
+            "anything."
+        )

@@ -128,7 +128,7 @@ class Definitions:
         noun = _NOUNS[kind]
         if problems := self.problems_of(kind, name):
             raise InvalidInput(
-                f"The {noun} {quoted(name)} is invalid: {problems[0]}",
+                f"The {noun} {quoted(name)} is invalid: {str(problems[0]).rstrip('.')}.",
                 hint="Correct the file and try again.",
             )
         broken = [p for p in self.problems if not p.key]

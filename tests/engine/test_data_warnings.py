@@ -3,6 +3,7 @@
 from pathlib import Path
 from textwrap import dedent
 
+import duckdb
 import pytest
 
 from engine.definitions.misfits import DataMisfit
@@ -174,6 +175,33 @@ def test_a_random_split_with_a_history_leaks():
     user = item.replace(column="user")
     leaking = FeatureConfig(name="f", dataset="d", buyer=(user, history), product=(item,))
     (told,) = leak_warnings(Split(), leaking)
-    assert 'The split is random and "bought" lists earlier rows' in told
+    assert told == (
+        'The split is random and "bought" lists what was bought in other rows: train rows may list '
+        "what is to be predicted in test. Choose a split by time."
+    )
     assert not list(leak_warnings(Split(kind="time-holdout", holdout_days=1), leaking))
     assert not list(leak_warnings(Split(), leaking.replace(buyer=(user,))))
+
+
+@pytest.mark.parametrize("made_here", [True, False])
+def test_a_list_that_a_table_holds_may_know_the_future(tmp_path: Path, made_here: bool):
+    write_sales(tmp_path)
+    lists = "SELECT 'u' || i AS id, ['1', '2'] AS bought FROM range(20) r(i)"
+    duckdb.sql(lists).write_parquet(str(tmp_path / "lists.parquet"))
+    text = DEFINITIONS.replace(
+        '[{ column = "user", primary = true }]',
+        '[{ column = "user", primary = true }, { column = "bought" }]',
+    )
+    if made_here:
+        more = '[datasets.sales.histories]\nbought = { column = "item", last = 5 }\n'
+    else:
+        text = text.replace('items = "items.csv"', 'items = "items.csv", l = "lists.parquet"')
+        text = text.replace('colour = "items', 'bought = "l.bought"\ncolour = "items')
+        more = '[[datasets.sales.joins]]\ntable = "l"\non = { "sales.user" = "id" }\n'
+    path = tmp_path / "definitions" / "all.toml"
+    text = text.replace("[features.rated]", f"{more}\n[features.rated]")
+    path.write_text(text)
+    warnings = plan(tmp_path, split="time-holdout", holdout_days=3).warnings
+    told = [warning for warning in warnings if "is a list that a table holds" in warning]
+    assert len(told) == (0 if made_here else 1)
+    assert all("[datasets.sales.histories] holds only what precedes a row." in w for w in told)
