@@ -40,10 +40,9 @@ def init(
 ) -> None:
     """Set up a workspace for data files.
 
-    PATH is a Parquet or CSV file, a folder of them, a SQLite or DuckDB database, or one of its
-    tables as shop.db::orders. Guesses which columns are the buyer, the
-    product, the time and the revenue, and asks only for what it can't guess. Nothing that exists is
-    overwritten.
+    PATH is a Parquet or CSV file, a folder or a glob of them, a SQLite or DuckDB database, or one
+    of its tables as shop.db::orders. Guesses which columns are the buyer, the product, the time and
+    the revenue, and asks only for what it can't guess. Nothing that exists is overwritten.
     """
     from engine.cli.output import print_json
     from engine.scaffold import scaffold

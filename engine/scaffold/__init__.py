@@ -81,8 +81,8 @@ def scaffold(
     """Write settings and definitions for data files.
 
     Args:
-        paths: files, folders, databases and, as `shop.db::orders`, tables of databases; at least
-            one.
+        paths: files, folders, globs, databases and, as `shop.db::orders`, tables of databases; at
+            least one.
         root: folder of the workspace; made when missing.
         given: columns that play a role, by their names in the file.
         name: of the dataset; after the file or folder when empty.
@@ -96,7 +96,7 @@ def scaffold(
     """
     files = WorkspaceFiles(root)
     with Inspection(Workspace(root.absolute()).tables) as inspection:
-        tables = inspection.tables(paths, tell)
+        tables = inspection.tables(paths if bigquery else inspection.as_one(paths), tell)
         primary, roles = find_roles(tables, given or {}, choose)
         dataset_name = name or _dataset_name(paths, tables, primary)
         sources = {table.name: _shown_source(table.source, root) for table in tables}

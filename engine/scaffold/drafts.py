@@ -179,7 +179,11 @@ def _joins(
         both = (_Joined(table, "product", roles.product), _Joined(table, "buyer", roles.buyer))
         shared = [one for one in both if any(c.name == one.key for c in table.columns)]
         unique = [one for one in shared if table.is_unique(one.key)]
-        if unique:
+        if [c.name for c in table.columns] == [c.name for c in primary.columns]:
+            left_out[table.name] = (
+                f"table not joined: it is like {primary.name}; a folder or a glob reads both as one"
+            )
+        elif unique:
             joined.append(unique[0])
         elif shared:
             left_out[table.name] = f"table not joined: {shared[0].key} isn't unique there"

@@ -113,7 +113,7 @@ class Inspection:
         """Inspect files, folders and databases, in the order given; names are made unique.
 
         Args:
-            paths: files, folders, databases and, as `shop.db::orders`, tables of databases.
+            paths: files, folders, globs, databases and, as `shop.db::orders`, tables of databases.
             tell: gets each table as soon as it is inspected.
         """
         found: dict[str, SourceTable] = {}
@@ -123,6 +123,17 @@ class Inspection:
                 found[free] = self._table(free, source)
                 tell(found[free])
         return tuple(found.values())
+
+    def as_one(self, paths: Sequence[Path]) -> Sequence[Path]:
+        """Return the glob that a shell has written out: all the files of a folder, of one kind."""
+        files = sorted(path.absolute() for path in paths)
+        folder, ending = files[0].parent, _ending(files[0])
+        if len(files) < 2 or not ending or not folder.is_dir():
+            return paths
+        every = [p for p in sorted(folder.iterdir()) if p.is_file() and _ending(p) == ending]
+        if every != files or not self._alike(every):
+            return paths
+        return [Path(glob.escape(str(folder))) / f"*{ending}"]
 
     def determined_shares(
         self, table: SourceTable, key: str, columns: Sequence[str]
@@ -194,14 +205,23 @@ class Inspection:
         file, separator, table = str(path).rpartition(SEPARATOR)
         if separator and Path(file).is_file():
             return [(table, f"{glob.escape(file)}{SEPARATOR}{table}")]
-        if not path.is_dir():
+        if path.is_dir():
+            found = [p for p in sorted(path.iterdir()) if p.is_file() and _ending(p)]
+            if not found:
+                raise NotFound(f"{path} holds no {', '.join(_ENDINGS)} file.")
+            endings = {_ending(p) for p in found}
+            if len(found) > 1 and len(endings) == 1 and self._alike(found):
+                return [(path.name, f"{glob.escape(str(path))}/*{endings.pop()}")]
+        elif not glob.has_magic(str(path)):
             raise NotFound(f"{path} does not exist.")
-        found = [p for p in sorted(path.iterdir()) if p.is_file() and _ending(p)]
-        if not found:
-            raise NotFound(f"{path} holds no {', '.join(_ENDINGS)} file.")
-        endings = {_ending(p) for p in found}
-        if len(found) > 1 and len(endings) == 1 and self._alike(found):
-            return [(path.name, f"{glob.escape(str(path))}/*{endings.pop()}")]
+        else:
+            matches = (Path(match) for match in sorted(glob.glob(str(path), recursive=True)))
+            found = [match for match in matches if match.is_file()]
+            if not found:
+                raise NotFound(f"No file matches {path}.")
+            if len(found) > 1 and self._alike(found):
+                plain = (p.name for p in path.parents if not glob.has_magic(p.name))
+                return [(next(plain), str(path))]
         return [(_stem(file), glob.escape(str(file))) for file in found]
 
     def _tables_of(self, database: Path) -> list[tuple[str, str]]:

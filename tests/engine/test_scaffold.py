@@ -126,6 +126,23 @@ def test_headers_may_hold_anything(tmp_path: Path, root: Path) -> None:
     assert found == [(str(file),)]
 
 
+@pytest.mark.parametrize("written_out", [True, False])
+def test_a_glob_is_one_table_whoever_resolves_it(
+    tmp_path: Path, root: Path, written_out: bool
+) -> None:
+    folder = tmp_path / "sales"
+    folder.mkdir()
+    files = [write_ratings(folder / f"part-{part}.csv", 60, seed=part) for part in range(3)]
+    (folder / "readme.txt").write_text("none of them")
+    made = scaffold(files if written_out else [folder / "*.csv"], root)
+    assert made.dataset.tables == {"sales": f"{folder}/*.csv"}
+    assert made.tables[0].rows == 180
+    some = scaffold(files[:2], root)
+    assert some.left_out["part_1"].startswith("table not joined: it is like part_0; a folder or a")
+    with pytest.raises(NotFound, match=r"No file matches .*sales/\*\.parquet"):
+        scaffold([folder / "*.parquet"], root)
+
+
 def test_alike_files_of_a_folder_are_one_table(tmp_path: Path, root: Path) -> None:
     folder = tmp_path / "2024 sales"
     folder.mkdir()
