@@ -176,7 +176,7 @@ def _pair(run: Candidate, other: Candidate, between: list[Difference]) -> Pair:
 def _other_rows(run: Candidate, other: Candidate, rows: TestRows, others: TestRows) -> str:
     reasons = list(run.data_differences(other))
     shared = rows.shared_with(others)
-    share = f"{shared:,} of {len(rows):,} test rows are common to both"
+    share = f"of {len(rows):,} and {len(others):,} test rows {shared:,} are common to both"
     why = "; ".join(reasons) or "the data differ"
     return f"they were tested on other rows ({why}; {share})"
 
