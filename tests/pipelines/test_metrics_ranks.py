@@ -4,6 +4,7 @@ import sys
 import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score, top_k_accuracy_score
+from sklearn.neighbors import NearestNeighbors
 
 from pipelines import metrics
 from pipelines.metrics import Ranks
@@ -126,6 +127,19 @@ def test_coverage_is_the_share_of_candidates_on_any_list():
     scores = np.zeros((3, 40))
     scores[0, :10] = scores[1, 5:15] = scores[2, 20:30] = 1
     assert ranked(scores, [0, 0, 0], [True, True, False]).coverage == 15 / 40
+
+
+def test_coverage_equals_that_of_the_nearest_neighbours():
+    """Of unit vectors the highest products are the nearest ones."""
+    rng = np.random.default_rng(0)
+    queries, candidates = (
+        vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        for vectors in (rng.normal(size=(20, 4)), rng.normal(size=(150, 4)))
+    )
+    asked = rng.random(20) < 0.5
+    lists = NearestNeighbors(n_neighbors=10).fit(candidates).kneighbors(queries[asked])[1]
+    found = ranked(queries @ candidates.T, rng.integers(0, 150, 20), asked).coverage
+    assert 0.1 < found == len(np.unique(lists)) / 150 < 0.9
 
 
 def test_lists_prefer_the_lower_index_among_equal_scores():
