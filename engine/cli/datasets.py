@@ -8,7 +8,6 @@ from engine.cli.group import Invocation, shared_options, split_options
 from engine.errors import EngineError, InvalidInput
 
 if TYPE_CHECKING:
-    from engine.api import Engine
     from engine.bigquery.facts import Reading
     from engine.query.summary import ColumnSummary, DatasetSummary
     from engine.query.types import Dialect
@@ -27,10 +26,16 @@ def add_data_commands(group: click.Group) -> None:
     @click.pass_obj
     def summary(invocation: Invocation, name: str) -> None:
         from engine.cli.output import print_json
+        from engine.datasets import dataset_summary
+        from engine.definitions.reading import read_definitions
 
-        with invocation.engine() as engine:
-            found = engine.dataset_summary(name)
-            reading, reason = _reading(engine, name)
+        # The engine opens the database, whose libraries take a fifth of the time and aren't needed.
+        workspace = invocation.workspace()
+        workspace.prepare()
+        definitions = read_definitions(workspace.definitions)
+        found = dataset_summary(name, definitions, workspace.root)
+        in_cloud = definitions.dataset(name).bigquery is not None
+        reading, reason = _reading(invocation, name) if in_cloud else (None, "")
         if invocation.as_json:
             there = reading.model_dump(mode="json") if reading else None
             print_json({**found.model_dump(mode="json"), "bigquery": there})
@@ -104,10 +109,11 @@ def add_data_commands(group: click.Group) -> None:
     del summary, sql  # the group holds them
 
 
-def _reading(engine: "Engine", name: str) -> "tuple[Reading | None, str]":
+def _reading(invocation: Invocation, name: str) -> "tuple[Reading | None, str]":
     """Return what BigQuery says of a dataset, or why it doesn't."""
     try:
-        return engine.dataset_reading(name), ""
+        with invocation.engine() as engine:
+            return engine.dataset_reading(name), ""
     except EngineError as error:
         return None, str(error)
 
