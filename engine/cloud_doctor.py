@@ -89,8 +89,9 @@ def _clients(workspace: Workspace) -> "Clients":
     # Google's libraries tell everybody when their Python will be too old.
     warnings.filterwarnings("ignore", "You are using a Python version", FutureWarning)
     from engine.backends.vertex.clients import Clients, Patience
-    from engine.backends.vertex.target import target_of
+    from engine.backends.vertex.target import owned, target_of
 
     settings = workspace.settings.cloud
     patience = Patience(call=_CALL_SECONDS, retries=_RETRY_SECONDS)
-    return Clients(target_of(settings), settings.endpoints, patience)
+    target = owned(target_of(settings), workspace.id)
+    return Clients(target, settings.endpoints, patience)

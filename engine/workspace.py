@@ -1,6 +1,8 @@
 """Where everything of a workspace lives. Paths are built from uids, never from names."""
 
 import os
+import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -59,6 +61,29 @@ class Workspace:
     def default_database(self) -> Path:
         """The SQLite file, unless the settings name another database."""
         return self.state / "towerlab.db"
+
+    @cached_property
+    def id(self) -> str:
+        """What tells this workspace from all others, 16 hexadecimal digits; made once.
+
+        Raises:
+            EnvironmentNotReady: it can be neither read nor written.
+        """
+        file = self.state / "id"
+        try:
+            if not file.exists():
+                self.state.mkdir(parents=True, exist_ok=True)
+                made = self.state / f"id.{secrets.token_hex(8)}"
+                made.write_text(secrets.token_hex(8), encoding="ascii")
+                with suppress(FileExistsError):  # another process was first
+                    os.link(made, file)
+                made.unlink()
+            return file.read_text(encoding="ascii")
+        except OSError as error:
+            raise EnvironmentNotReady(
+                f"{file} cannot be read or written: {error.strerror}.",
+                hint="Check its owner and permissions, and the free space.",
+            ) from error
 
     @property
     def wake_file(self) -> Path:

@@ -106,9 +106,7 @@ def _cancel_strays(invocation: Invocation, *, yes: bool) -> None:
         if not invocation.may_ask:
             raise InvalidInput("Nobody can be asked whether to cancel them.", hint="Pass --yes.")
         count = "this job" if len(found) == 1 else f"these {len(found)} jobs"
-        bucket = workspace.settings.cloud.bucket
-        question = f"Cancel {count}? Does no other workspace keep its artifacts in {bucket}?"
-        click.confirm(question, abort=True, err=True)
+        click.confirm(f"Cancel {count}?", abort=True, err=True)
     for stray in found:
         cancel_stray(workspace, stray)
     if invocation.as_json:

@@ -19,6 +19,8 @@ JOB_LABEL = "towerlab-job"
 """Label of the Dataflow jobs: its value is the id of the pipeline job that started them."""
 WORKSPACE_LABEL = "towerlab-workspace"
 """Label of all jobs: its value stands for the root that the workspace's artifacts are below."""
+OWNER_LABEL = "towerlab-owner"
+"""Label of all jobs: its value is the id of the workspace whose experiment they are for."""
 EXPERIMENT_LABEL = "towerlab-experiment"
 """Label of a pipeline job: its value is the experiment's uid."""
 

@@ -7,8 +7,8 @@ import pytest
 from google.cloud.aiplatform_v1 import CreatePipelineJobRequest, PipelineState
 from google.cloud.devtools.cloudbuild_v1 import Build
 
-from engine.backends.vertex.builds import workspace_tag
-from engine.backends.vertex.target import target_of
+from engine.backends.vertex.builds import owner_tag
+from engine.backends.vertex.target import owned, target_of
 from engine.cloud_doctor import find_strays
 from engine.spec.cloud import JOB_LABEL, CloudTarget, job_id
 from engine.workspace import Workspace
@@ -33,10 +33,17 @@ def workspace(tmp_path: Path, cloud: Cloud) -> Iterator[Workspace]:
 
 
 @pytest.fixture
-def others(cloud: Cloud) -> CloudTarget:
+def mine(cloud: Cloud, workspace: Workspace) -> CloudTarget:
+    """Where the workspace runs its experiments."""
+    return owned(target_of(cloud.settings), workspace.id)
+
+
+@pytest.fixture(params=["another root", "the same root"])
+def others(cloud: Cloud, request: pytest.FixtureRequest) -> CloudTarget:
     """Where another workspace of the same project runs its experiments."""
-    changed = {"bucket": "gs://shop-test-towerlab/others"}
-    return target_of(cloud.settings.model_copy(update=changed))
+    folder = "/others" if request.param == "another root" else ""
+    bucket = f"{cloud.settings.bucket}{folder}"
+    return owned(target_of(cloud.settings.model_copy(update={"bucket": bucket})), "f" * 16)
 
 
 def start(cloud: Cloud, target: CloudTarget, uid: str) -> str:
@@ -52,7 +59,7 @@ def start(cloud: Cloud, target: CloudTarget, uid: str) -> str:
         id=f"build-{uid}",
         status=Build.Status.WORKING,
         create_time=cloud.pipelines.jobs[name].create_time,
-        tags=[f"towerlab-{name}", workspace_tag(target)],
+        tags=[f"towerlab-{name}", owner_tag(target)],
     )
     return cloud.dataflow.start(f"beam-{uid}", {**target.labels, JOB_LABEL: name})
 
@@ -68,13 +75,13 @@ def states(cloud: Cloud, uid: str, dataflow: str) -> tuple[bool, bool, bool]:
 
 
 def test_what_no_experiment_knows_is_found_and_nothing_else(
-    workspace: Workspace, cloud: Cloud, others: CloudTarget
+    workspace: Workspace, cloud: Cloud, mine: CloudTarget, others: CloudTarget
 ):
     engine = CloudEngine(workspace)
     number = engine.create(Behaviour(seconds=600))
     engine.tick_until(number, "running")
     assert find_strays(workspace) == []
-    dataflow = start(cloud, target_of(cloud.settings), STRAY)
+    dataflow = start(cloud, mine, STRAY)
     start(cloud, others, OTHER)
     assert [tuple(stray) for stray in find_strays(workspace)] == [
         ("Vertex AI", job_id(STRAY, 1), STRAY),
@@ -84,21 +91,23 @@ def test_what_no_experiment_knows_is_found_and_nothing_else(
     engine.database.close()
 
 
-def test_a_job_that_outlives_its_experiment_is_found(workspace: Workspace, cloud: Cloud):
+def test_a_job_that_outlives_its_experiment_is_found(
+    workspace: Workspace, cloud: Cloud, mine: CloudTarget
+):
     engine = CloudEngine(workspace)
     number = engine.create(Behaviour(seconds=0))
     ended = engine.tick_until(number, "completed")
-    dataflow = cloud.dataflow.start("beam", {**target_of(cloud.settings).labels, JOB_LABEL: "x"})
+    dataflow = cloud.dataflow.start("beam", {**mine.labels, JOB_LABEL: "x"})
     cloud.dataflow.jobs[dataflow]["labels"][JOB_LABEL] = job_id(ended.uid, 1)
     assert [stray.id for stray in find_strays(workspace)] == [dataflow]
     engine.database.close()
 
 
 def test_they_are_listed_and_cancelled_when_somebody_says_so(
-    workspace: Workspace, cloud: Cloud, others: CloudTarget
+    workspace: Workspace, cloud: Cloud, mine: CloudTarget, others: CloudTarget
 ):
     command = Command(workspace.root)
-    mine, theirs = start(cloud, target_of(cloud.settings), STRAY), start(cloud, others, OTHER)
+    own, theirs = start(cloud, mine, STRAY), start(cloud, others, OTHER)
     listed = {c["name"]: c for c in command("doctor", "--json").json["checks"]}["stray jobs"]
     assert listed["state"] == "warning"
     assert f"Vertex AI {job_id(STRAY, 1)}" in listed["message"]
@@ -109,10 +118,10 @@ def test_they_are_listed_and_cancelled_when_somebody_says_so(
     assert "Nobody can be asked whether to cancel them. Pass --yes." in " ".join(
         refused.err.split()
     )
-    assert states(cloud, STRAY, mine) == (True, True, True)
+    assert states(cloud, STRAY, own) == (True, True, True)
     done = command("doctor", "--cancel-strays", "--yes")
     assert done.code == 0, done.err
     assert "Asked 3 to end." in done.out
-    assert states(cloud, STRAY, mine) == (False, False, False)
+    assert states(cloud, STRAY, own) == (False, False, False)
     assert states(cloud, OTHER, theirs) == (True, True, True)
     assert command("doctor", "--cancel-strays", "--json").json == {"cancelled": []}

@@ -1,7 +1,9 @@
 """Workspaces are found upwards, and their state is private."""
 
 import os
+import re
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -58,3 +60,21 @@ def test_a_state_folder_that_cannot_be_made_is_one_sentence(workspace):
 def test_the_database_is_configurable(tmp_path):
     (tmp_path / "config.toml").write_text('[workspace]\ndatabase = "other.db"\n')
     assert Workspace(tmp_path).database_url == f"sqlite:///{tmp_path / 'other.db'}"
+
+
+def test_an_id_is_made_once_whoever_asks_first(workspace):
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda _: Workspace(workspace.root).id, range(64)))
+    assert len(found) == 1
+    assert re.fullmatch("[0-9a-f]{16}", found.pop())
+    assert [file.name for file in workspace.state.iterdir()] == ["id"]
+
+
+def test_workspaces_differ_in_their_ids(workspace, tmp_path):
+    assert Workspace(tmp_path / "other").id != workspace.id
+
+
+def test_an_id_that_cannot_be_written_is_one_sentence(workspace):
+    workspace.state.write_text("a file in the way")
+    with pytest.raises(EnvironmentNotReady, match="id cannot be read or written"):
+        _ = workspace.id

@@ -20,7 +20,7 @@ from engine.backends.run_reading import (
     read_metrics,
 )
 from engine.backends.vertex.record import Submissions, new_submission
-from engine.backends.vertex.target import target_of
+from engine.backends.vertex.target import owned, target_of
 from engine.errors import EnvironmentNotReady, NotAllowed
 from engine.spec import ExperimentSpec
 from engine.spec.run_folder import ArtifactName, EpochRecord, LogEntry, TrainingMetrics
@@ -76,7 +76,7 @@ class VertexBackend:
         Raises:
             EnvironmentNotReady: it can't be now; it is gone on with at the next call.
         """
-        target = target_of(self._workspace.settings.cloud)
+        target = owned(target_of(self._workspace.settings.cloud), self._workspace.id)
         mode = self._workspace.settings.cloud.compile
         submission = new_submission(spec.uid, target, mode, datetime.now(UTC), attempt=spec.attempt)
         try:

@@ -18,7 +18,12 @@ from engine.backends.vertex.clients import Clients
 from engine.backends.vertex.problems import told
 from engine.backends.vertex.record import Submission
 from engine.spec import ExperimentSpec
-from engine.spec.cloud import WORKSPACE_LABEL, CloudTarget, build_substitutions, compile_options
+from engine.spec.cloud import (
+    OWNER_LABEL,
+    CloudTarget,
+    build_substitutions,
+    compile_options,
+)
 
 _SERVICE = "Cloud Build"
 Status = Build.Status
@@ -51,7 +56,7 @@ class Builds:
         build = Build.from_json(json.dumps(_template()))
         options = compile_options(target, spec, target.spec_uri(spec.uid))
         build.substitutions = build_substitutions(options)
-        build.tags = [submission.build_tag, workspace_tag(target)]
+        build.tags = [submission.build_tag, owner_tag(target)]
         if target.service_account:
             account = target.service_account
             build.service_account = f"projects/{target.project}/serviceAccounts/{account}"
@@ -94,9 +99,9 @@ class Builds:
                 return
 
 
-def workspace_tag(target: CloudTarget) -> str:
-    """Return the tag of all builds of a workspace."""
-    return f"{WORKSPACE_LABEL}-{target.labels[WORKSPACE_LABEL]}"
+def owner_tag(target: CloudTarget) -> str:
+    """Return the tag of the builds for experiments of one workspace."""
+    return f"{OWNER_LABEL}-{target.labels.get(OWNER_LABEL, '')}"
 
 
 def reason(build: Build) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.backends.vertex.clients import Clients, checked
 from engine.backends.vertex.problems import told
-from engine.spec.cloud import JOB_LABEL, WORKSPACE_LABEL
+from engine.spec.cloud import JOB_LABEL, OWNER_LABEL
 
 _SERVICE = "Dataflow"
 
@@ -22,7 +22,7 @@ class DataflowJob:
     id: str
     name: str
     pipeline_job: str
-    workspace: str
+    owner: str
 
 
 class Dataflow:
@@ -78,7 +78,7 @@ class Dataflow:
                         id=str(job["id"]),
                         name=str(job.get("name", "")),
                         pipeline_job=str(labels[JOB_LABEL]),
-                        workspace=str(labels.get(WORKSPACE_LABEL, "")),
+                        owner=str(labels.get(OWNER_LABEL, "")),
                     )
             token = page.get("nextPageToken", "")
             if not token:

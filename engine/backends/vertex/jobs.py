@@ -16,7 +16,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from engine.backends.base import Phase, RunStatus
 from engine.backends.vertex.clients import Clients
 from engine.backends.vertex.problems import told
-from engine.spec.cloud import EXPERIMENT_LABEL, WORKSPACE_LABEL
+from engine.spec.cloud import EXPERIMENT_LABEL, OWNER_LABEL, WORKSPACE_LABEL
 from engine.spec.run_folder import COMPONENT_NAMES, TFX_NAMES, ComponentName, ComponentState
 
 _SERVICE = "Vertex AI"
@@ -54,6 +54,7 @@ class ListedJob(NamedTuple):
 
     name: str
     uid: str
+    owner: str
     phase: Phase
     stamp: tuple[str, str]
 
@@ -217,9 +218,11 @@ def utc(time: object) -> datetime:
 
 
 def _listed(job: PipelineJob) -> ListedJob:
+    labels = dict(job.labels)
     return ListedJob(
         name=job.name,
-        uid=str(dict(job.labels).get(EXPERIMENT_LABEL, "")),
+        uid=str(labels.get(EXPERIMENT_LABEL, "")),
+        owner=str(labels.get(OWNER_LABEL, "")),
         phase=_PHASES.get(job.state, "running"),
         stamp=(job.state.name, str(job.update_time)),
     )

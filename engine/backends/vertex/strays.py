@@ -1,18 +1,19 @@
 """Jobs of a workspace that go on although no experiment knows them any more.
 
 They come of a deletion by hand, a database that was restored, or a build that made its job after
-everybody had gone. Only what has the label of the workspace's root is looked at.
+everybody had gone. Only what has the label of this workspace's id is looked at: others may keep
+their artifacts below the same root.
 """
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
-from engine.backends.vertex.builds import ACTIVE, Builds, workspace_tag
+from engine.backends.vertex.builds import ACTIVE, Builds, owner_tag
 from engine.backends.vertex.clients import Clients
 from engine.backends.vertex.dataflow import Dataflow
 from engine.backends.vertex.jobs import Jobs
-from engine.spec.cloud import WORKSPACE_LABEL, uid_of
+from engine.spec.cloud import OWNER_LABEL, uid_of
 
 _OLDEST = timedelta(days=30)
 """Nothing of ours goes on for as long."""
@@ -30,12 +31,12 @@ class Strays:
     """What goes on of a workspace.
 
     Args:
-        clients: of the target that new experiments run on.
+        clients: of the target that new experiments run on, with its owner.
     """
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
-        self._workspace = clients.target.labels[WORKSPACE_LABEL]
+        self._owner = clients.target.labels[OWNER_LABEL]
 
     def active(self) -> list[Stray]:
         """Return what goes on of the workspace, known or not.
@@ -45,16 +46,20 @@ class Strays:
         """
         since = datetime.now(UTC) - _OLDEST
         jobs = Jobs(self._clients).list(since).values()
-        tag = workspace_tag(self._clients.target)
+        tag = owner_tag(self._clients.target)
         builds = Builds(self._clients).find(tag, since)
         dataflow = Dataflow(self._clients).active()
         return [
-            *(Stray("Vertex AI", j.job_id, j.uid) for j in jobs if j.goes_on),
+            *(
+                Stray("Vertex AI", j.job_id, j.uid)
+                for j in jobs
+                if j.goes_on and j.owner == self._owner
+            ),
             *(Stray("Cloud Build", b.id, _uid(b.tags)) for b in builds if b.status in ACTIVE),
             *(
                 Stray("Dataflow", job.id, uid_of(job.pipeline_job) or "")
                 for job in dataflow
-                if job.workspace == self._workspace
+                if job.owner == self._owner
             ),
         ]
 

@@ -3,7 +3,7 @@
 from engine.config import CloudSettings
 from engine.errors import EnvironmentNotReady
 from engine.spec.base import content_hash
-from engine.spec.cloud import WORKSPACE_LABEL, CloudTarget
+from engine.spec.cloud import OWNER_LABEL, WORKSPACE_LABEL, CloudTarget
 
 SETUP_HINT = "docs/cloud.md tells how to set a project up; `towerlab doctor` checks it."
 
@@ -33,3 +33,13 @@ def target_of(settings: CloudSettings) -> CloudTarget:
         labels={**settings.labels, WORKSPACE_LABEL: content_hash(settings.bucket)},
         endpoint=settings.endpoints.vertex or None,
     )
+
+
+def owned(target: CloudTarget, owner: str) -> CloudTarget:
+    """Return the target with the label of the workspace whose jobs run there.
+
+    Args:
+        target: where they run.
+        owner: the workspace's id.
+    """
+    return target.replace(labels={**target.labels, OWNER_LABEL: owner})
