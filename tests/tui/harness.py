@@ -271,7 +271,7 @@ class OpenedApp:
 
     async def until(self, condition):
         """Wait until something is so."""
-        for _ in range(int(10 * LOOK_SECONDS / 0.02)):
+        for _ in range(int(40 * LOOK_SECONDS / 0.02)):
             if condition():
                 return
             await self.pilot.pause(0.02)
