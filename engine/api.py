@@ -376,7 +376,7 @@ class Engine(CloudOperations):
     def watch_definitions(
         self, stop: threading.Event, on_change: "Callable[[Definitions], None]"
     ) -> None:
-        """Call `on_change` with each new snapshot of the definitions until stopped; blocks.
+        """Call `on_change` with the definitions, now and at each change, until stopped; blocks.
 
         Raises:
             InvalidInput: the settings are wrong.

@@ -59,7 +59,7 @@ class Link:
         return await self.ask(call)
 
     async def follow_definitions(self, on_change: "Callable[[Definitions], None]") -> None:
-        """Call `on_change`, in another thread, whenever a definition changed; until closed.
+        """Call `on_change`, in another thread, now and at each change, until closed.
 
         Raises:
             EngineError: the definitions' folder cannot be read.

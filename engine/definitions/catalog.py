@@ -37,13 +37,15 @@ class DefinitionCatalog:
             return self._current
 
     def watch(self, stop_event: threading.Event, on_change: Callable[[Definitions], None]) -> None:
-        """Call `on_change` with each new snapshot, within a second of the change, until stopped.
+        """Call `on_change` with the present snapshot, then with each new one within a second.
 
-        Blocks; meant for a thread of its own. A folder that is missing or replaced is picked up
+        The first call tells whoever read the files before what has changed since. Blocks until
+        stopped; meant for a thread of its own. A folder that is missing or replaced is picked up
         when it is there.
         """
         stamp: _Stamp | None = None
-        last = self.current
+        last = self.refresh()
+        on_change(last)
         while not stop_event.is_set():
             for _ in _looks(self._folder, stop_event):
                 newest = _stamp(self._folder)

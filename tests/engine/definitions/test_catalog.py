@@ -28,6 +28,7 @@ def changes(folder: Path) -> Iterator[Queue[Definitions]]:
     assert list(catalog.current.models) == ["standard"]
     thread = threading.Thread(target=catalog.watch, args=(stop, seen.put))
     thread.start()
+    assert list(seen.get(timeout=5).models) == ["standard"]
     yield seen
     stop.set()
     thread.join(timeout=5)
@@ -47,6 +48,18 @@ def test_the_catalog_keeps_the_last_good_version(folder: Path):
     assert found.models == good.models
     assert catalog.current is found
     assert len(found.problems) == 1
+
+
+def test_a_change_before_the_watch_begins_is_told(folder: Path):
+    catalog, stop, seen = DefinitionCatalog(folder), threading.Event(), Queue[Definitions]()
+    assert list(catalog.current.models) == ["standard"]
+    save(folder, STANDARD.replace("standard", "deep"))
+    catalog.refresh()  # somebody else has seen it, the watcher's reader has not
+    thread = threading.Thread(target=catalog.watch, args=(stop, seen.put))
+    thread.start()
+    assert list(seen.get(timeout=5).models) == ["deep"]
+    stop.set()
+    thread.join(timeout=5)
 
 
 def test_a_saved_file_is_live_within_a_second(folder: Path, changes: Queue[Definitions]):
