@@ -129,9 +129,8 @@ async def _show(root: Path, live: int, engine: Engine) -> None:
         await asyncio.to_thread(_wait, engine, live, lambda seen: seen.ended)
         await pilot.press("enter")
         await _until(pilot, "Overview")
-        await pilot.press("right_square_bracket")
-        await pilot.press("right_square_bracket")
-        await _until(pilot, "Recall@100")
+        await pilot.press(*["right_square_bracket"] * 3)
+        await _until(pilot, "Gradient norm")
         await pilot.pause(10)  # the notification has gone
         _keep(app, "training")
 

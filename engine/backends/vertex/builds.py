@@ -18,12 +18,7 @@ from engine.backends.vertex.clients import Clients
 from engine.backends.vertex.problems import told
 from engine.backends.vertex.record import Submission
 from engine.spec import ExperimentSpec
-from engine.spec.cloud import (
-    OWNER_LABEL,
-    CloudTarget,
-    build_substitutions,
-    compile_options,
-)
+from engine.spec.cloud import OWNER_LABEL, CloudTarget, build_substitutions, compile_options
 
 _SERVICE = "Cloud Build"
 Status = Build.Status
