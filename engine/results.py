@@ -268,18 +268,24 @@ def _against(metrics: TrainingMetrics, other: Baseline) -> str:
     relation = _relation(difference) or "not distinguishable from"
     return (
         f"{metric_label(name)} of {_figure(value)} is {relation} {whose}"
-        f" {_figure(reference)} ({_difference(difference)}){_nothing_added(metrics, other)}."
+        f" {_figure(reference)} ({_difference(difference)}){_what_it_means(metrics, other)}."
     )
 
 
-def _nothing_added(metrics: TrainingMetrics, other: Baseline) -> str:
-    """A score of the popularity prior alone is popularity's: worth saying what that means.
+def _what_it_means(metrics: TrainingMetrics, other: Baseline) -> str:
+    """Return what a comparison with what the scores start from, or could start from, shows.
 
-    A model without the prior that is as good as popularity has learned as much by itself.
+    A model without the popularity prior that is as good as popularity has learned as much by
+    itself; one without the buyers' history could have it for an option.
     """
-    if other.name != "popularity" or not metrics.popularity_prior or _relation(other.difference):
+    relation = _relation(other.difference)
+    if other.name == "popularity" and metrics.popularity_prior and not relation:
+        return ": the model adds nothing to what is popular that this test could show"
+    if other.name != "own_history":
         return ""
-    return ": the model adds nothing to what is popular that this test could show"
+    if metrics.own_history:
+        return "" if relation else ": the towers add nothing to it that this test could show"
+    return ": `own_history = true` adds it to the scores" if relation == "below" else ""
 
 
 def _relation(difference: Interval) -> str:

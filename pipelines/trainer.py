@@ -209,6 +209,7 @@ def _metrics(
         epoch_metrics=recorder.epoch_metrics(),
         stopped_early=len(recorder.records) < spec.params.epochs,
         popularity_prior=spec.model.retrieves and spec.model.retrieval.popularity_prior,
+        own_history=spec.model.retrieves and spec.model.retrieval.own_history,
         chance_loss=chance_loss(spec, rows.train),
         best_epoch=recorder.best_epoch,
         final_metrics={"loss": recorder.final_loss, **evaluation.metrics},

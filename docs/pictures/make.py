@@ -71,7 +71,7 @@ def _earlier_runs(engine: Engine) -> None:
     demo = engine.create(request("basic", "retrieval-sum")).number
     _wait(engine, demo, lambda seen: seen.ended)
     for changes in (
-        {"name": "Larger steps", "learning_rate": "0.01"},
+        {"name": "Larger steps", "learning_rate": "0.03"},
         {"name": "One epoch of tiny steps", "epochs": "1", "learning_rate": "0.0001"},
     ):
         number = engine.rerun(demo, changes | {"description": ""}).number

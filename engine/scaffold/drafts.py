@@ -33,7 +33,9 @@ _DETERMINED = 0.99
 _REPEATED = 0.1
 """Share of the rows that repeat a buyer's product from which on what was bought is bought again."""
 _UNREPEATED = RetrievalSettings(temperature=0.3, softmax_group=256)
-_REPEATING = _UNREPEATED.model_copy(
+_REPEATING = _UNREPEATED.model_copy(update={"temperature": 0.12})
+"""The lower the temperature, the better towers tell a buyer's own products from others."""
+_HISTORY = _UNREPEATED.model_copy(
     update={"popularity_weight": 2.0, "own_history": True, "own_history_weight": 10.0}
 )
 """What a buyer had comes first by how often; the towers then rank what is new to the buyer."""
@@ -272,16 +274,26 @@ def _model_configs(inspection: Inspection, layout: _Layout) -> Iterator[ModelCon
     What a first run is best made with comes first; docs/quality.md holds the comparison.
     """
     repeated = inspection.repeated_share(layout.primary, layout.roles.buyer, layout.roles.product)
-    retrieval = _REPEATING if repeated >= _REPEATED else _UNREPEATED
-    yield ModelConfigDefinition(
+    bought_again = repeated >= _REPEATED
+    retrieval = _REPEATING if bought_again else _UNREPEATED
+    first = ModelConfigDefinition(
         name="retrieval-sum",
         type="retrieval",
         combine="sum",
         output_dim=128,
         row_wise=True,
-        learning_rate=0.02,
+        learning_rate=0.01 if bought_again else 0.02,
         retrieval=retrieval,
     )
+    yield first
+    if bought_again:
+        yield first.model_copy(
+            update={
+                "name": "retrieval-sum-history",
+                "learning_rate": 0.02,
+                "retrieval": _HISTORY,
+            }
+        )
     yield from _presets("retrieval")
     yield ModelConfigDefinition(
         name="ranking-sum",

@@ -353,6 +353,8 @@ class TrainingMetrics(Frozen):
     """The epoch whose weights were kept, counted from 0; None without early stopping."""
     popularity_prior: bool = False
     """Whether the scores start from popularity's."""
+    own_history: bool = False
+    """Whether the buyers' own purchases are part of the scores."""
     chance_loss: float | None = None
     """Retrieval loss of towers that can't tell anything apart: the log of the softmax's width."""
     final_metrics: dict[str, float]

@@ -45,11 +45,23 @@ def test_the_buyers_own_history_is_a_reference_with_a_sentence():
     history = Baseline(name="own_history", metrics={"recall_at_100": 0.3}, difference=difference)
     metrics = metrics_of(recall=0.2).replace(references=(history,))
     assert references(metrics)["own_history"].recall_at_100 == 0.3
-    assert verdicts(metrics)[1].startswith(
+    told = verdicts(metrics)[1]
+    assert told.startswith(
         "Recall@100 of 0.2000 is below what the buyers' own purchase history gives, 0.3000"
         " (difference -0.1000"
     )
+    assert told.endswith(": `own_history = true` adds it to the scores.")
+    assert verdicts(metrics.replace(own_history=True))[1].endswith(" to -0.0800).")
     assert references(None) == {}
+
+
+def test_towers_that_add_nothing_to_the_own_history_in_the_scores_are_told():
+    difference = Interval(metric="recall_at_100", value=0.001, low=-0.002, high=0.004)
+    history = Baseline(name="own_history", metrics={"recall_at_100": 0.3}, difference=difference)
+    metrics = metrics_of(recall=0.301).replace(references=(history,))
+    assert verdicts(metrics)[1].endswith(" to +0.0040).")
+    told = verdicts(metrics.replace(own_history=True))[1]
+    assert told.endswith(": the towers add nothing to it that this test could show.")
 
 
 def test_recall_on_new_products_is_told_where_pairs_repeat():

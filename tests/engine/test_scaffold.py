@@ -4,6 +4,7 @@ import sqlite3
 import tomllib
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -14,7 +15,7 @@ from engine.scaffold.roles import words
 from tests.sample_data import write_groceries, write_ratings
 
 
-def definitions(root: Path, kind: str) -> dict[str, dict[str, object]]:
+def definitions(root: Path, kind: str) -> dict[str, dict[str, Any]]:
     return tomllib.loads((root / "definitions" / f"{kind}.toml").read_text())[kind]
 
 
@@ -51,24 +52,39 @@ def test_a_file_of_ratings_becomes_a_workspace(tmp_path: Path, rows: int) -> Non
         f"{model_type}-{preset}"
         for model_type in ("retrieval", "ranking", "multitask")
         for preset in ("sum", "minimal", "standard", "deep", "asymmetric", "regularized")
-    }
+    } | {"retrieval-sum-history"}
 
 
-@pytest.mark.parametrize(
-    ("products", "own"),
-    [
-        (5, {"popularity_weight": 2.0, "own_history": True, "own_history_weight": 10.0}),
-        (10_000, {}),
-    ],
-)
-def test_own_history_counts_where_products_are_bought_again(
-    tmp_path: Path, products: int, own: dict[str, object]
-) -> None:
+def models_of_sales(folder: Path, products: int) -> dict[str, dict[str, Any]]:
+    """Return what `init` writes for 400 sales of so many products to 20 buyers."""
     rows: list[list[object]] = [[f"u{i % 20}", f"p{i % products}", i] for i in range(400)]
-    scaffold([write_csv(tmp_path / "sales.csv", ["user", "item", "at"], rows)], tmp_path)
-    first, *_ = definitions(tmp_path, "models").values()
-    assert first["combine"] == "sum"
-    assert first["retrieval"] == {"temperature": 0.3, "softmax_group": 256, **own}
+    scaffold([write_csv(folder / "sales.csv", ["user", "item", "at"], rows)], folder)
+    return definitions(folder, "models")
+
+
+def test_where_products_are_bought_again_the_buyers_own_history_is_a_model_to_compare_with(
+    tmp_path: Path,
+) -> None:
+    first, second, *_ = models_of_sales(tmp_path, products=5).items()
+    assert first[0] == "retrieval-sum"
+    assert first[1]["retrieval"] == {"temperature": 0.12, "softmax_group": 256}
+    assert second[0] == "retrieval-sum-history"
+    assert second[1]["retrieval"] == {
+        "temperature": 0.3,
+        "softmax_group": 256,
+        "popularity_weight": 2.0,
+        "own_history": True,
+        "own_history_weight": 10.0,
+    }
+    same = {"type": "retrieval", "combine": "sum", "output_dim": 128, "row_wise": True}
+    assert first[1].items() >= same.items() <= second[1].items()
+
+
+def test_where_products_are_not_bought_again_history_is_no_model(tmp_path: Path) -> None:
+    written = models_of_sales(tmp_path, products=10_000)
+    assert written["retrieval-sum"]["combine"] == "sum"
+    assert written["retrieval-sum"]["retrieval"] == {"temperature": 0.3, "softmax_group": 256}
+    assert "retrieval-sum-history" not in written
 
 
 def test_files_outside_the_workspace_are_named_by_absolute_path(tmp_path: Path, root: Path) -> None:

@@ -41,6 +41,8 @@ _METRICS = {
     "multitask": ("recall_at_100", "test_rmse"),
 }
 MODEL_TYPES = tuple(_METRICS)
+_FIRSTS = ("-sum", "-history")
+"""Ends of the names of the model configs that `init` writes first."""
 RESULTS = Path(__file__).parents[2] / "docs" / "quality" / "results.jsonl"
 _TARGETS = {"planted": "rating", "grocery": "sales_value", "ratings": "rating"}
 
@@ -93,7 +95,7 @@ def run_defaults(
     sample_percent: float | None = None,
     epochs: int = 3,
 ) -> Iterator[dict[str, object]]:
-    """Yield what became of each run of the first model config of each type.
+    """Yield what became of each run of the first model configs of each type.
 
     Args:
         case: which rows, as `write_data` has it.
@@ -108,11 +110,10 @@ def run_defaults(
     made = scaffold(files, root, given={"target": _TARGETS[case.partition("-")[0]]})
     plain, rated = (config.name for config in made.feature_configs)
     with laboratory(root) as engine:
-        models = engine.definitions().models
-        written = made.model_configs
-        firsts = {t: next(n for n in written if models[n].type == t) for t in model_types}
+        types = {name: engine.definitions().models[name].type for name in made.model_configs}
+        firsts = {n: t for n, t in types.items() if n.endswith(_FIRSTS) and t in model_types}
         for seed in seeds:
-            for model_type, model in firsts.items():
+            for model, model_type in firsts.items():
                 request = QuickTestRequest(
                     feature_config=plain if model_type == "retrieval" else rated,
                     model_config_name=model,
