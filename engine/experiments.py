@@ -26,6 +26,7 @@ from engine.planning import Plan, QuickTestRequest
 from engine.reruns import changed_request, in_words_of_rerun
 from engine.results import columns
 from engine.spec import ExperimentSpec
+from engine.spec.run_folder import PROGRESS, TRAINING_LOG, TRAINING_METRICS
 from engine.states import Status
 from engine.store import Database, documents, experiments
 from engine.store.experiments import Superseded, Tracked
@@ -36,6 +37,7 @@ _log = logging.getLogger(__name__)
 
 LOST_SECONDS = 600.0
 """How long a run elsewhere of which nothing is found is lost before it is given up."""
+_FLAW_HINT = "The run goes on; that is left out."
 _LOST_HINT = "It is looked for again for ten minutes."
 
 StoredDefinitions = Mapping[str, Mapping[str, object]]
@@ -82,7 +84,7 @@ class ExperimentService:
         self._cache = cache
         self._lease = lease
         self._histories = TrainingCacheService(database, backends, lease)
-        self._recorded: dict[int, RunStatus] = {}
+        self._recorded: dict[int, tuple[RunStatus, str | None]] = {}
         self._vanished: dict[int, float] = {}
 
     def create_quick_test(self, request: QuickTestRequest) -> int:
@@ -245,16 +247,24 @@ class ExperimentService:
 
     def _record(self, seen: Tracked, run: RunStatus) -> None:
         """Store where a run is; nothing is written when nothing changed."""
-        if run.phase == "running" and self._recorded.get(seen.number) != run:
+        before, flaw = self._recorded.get(seen.number, (None, None))
+        if before != run and run.phase == "running":
             self._cache_history(seen.number)
+            flaw = self._live_flaw(seen)
         cancelling = seen.cancel_requested_at is not None
         stage = lifecycle.CANCELLING if cancelling else lifecycle.stage(run)
         to: Status = "running" if run.phase == "running" else "submitting"
-        unchanged = (seen.status, seen.stage, seen.error_message) == (to, stage, None)
-        if self._recorded.get(seen.number) == run and unchanged:
+        unchanged = (seen.status, seen.stage, seen.error_message) == (to, stage, flaw)
+        if before == run and unchanged:
             return
-        self._update(seen, to, run, stage=stage, progress=lifecycle.progress(run))
-        self._recorded[seen.number] = run
+        told = {"error_message": flaw, "error_hint": _FLAW_HINT if flaw else None}
+        self._update(seen, to, run, stage=stage, progress=lifecycle.progress(run), **told)
+        self._recorded[seen.number] = run, flaw
+
+    def _live_flaw(self, seen: Tracked) -> str | None:
+        backend = self._backend(seen.backend)
+        flaws = (backend.flaw(seen.uid, name) for name in (TRAINING_LOG, PROGRESS))
+        return next((flaw for flaw in flaws if flaw), None)
 
     def _lose(self, seen: Tracked, run: RunStatus) -> None:
         """A run of which nothing lives and that left no verdict, seen twice, has ended.
@@ -284,7 +294,8 @@ class ExperimentService:
                 with self._database.read() as session:
                     seen = experiments.track(session, seen.number)
             elif outcome.status == "completed":
-                outcome = outcomes.without_results(run)
+                flaw = self._backend(seen.backend).flaw(seen.uid, TRAINING_METRICS)
+                outcome = outcomes.without_results(run, flaw)
         error = outcome.error
         self._update(
             seen,

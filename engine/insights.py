@@ -1,7 +1,6 @@
 """What a run left besides its metrics, fetched when somebody looks: statistics, histograms."""
 
-from pydantic import ValidationError
-
+from engine.credibility import NotCredible, believed
 from engine.errors import EngineError, InvalidInput, NotAllowed, NotFound
 from engine.run_files import RunFiles
 from engine.spec import ExperimentSpec, SplitName
@@ -10,7 +9,6 @@ from engine.spec.run_folder import (
     SCHEMA_FILE,
     STATISTICS_FILES,
     ComponentName,
-    Histogram,
     Histograms,
 )
 from engine.statistics import DatasetStatistics, read_statistics
@@ -65,12 +63,13 @@ class InsightService:
         if data is None:
             raise _missing(found, "histograms", "Train")
         try:
-            histograms = Histograms.model_validate_json(data)
-        except ValidationError as error:
-            raise _damaged(number) from error
-        if not _fits(histograms):
-            raise _damaged(number)
-        return histograms
+            return believed(Histograms, data)
+        except NotCredible as error:
+            raise InvalidInput(
+                f"The histograms of experiment #{number} can't be believed: in {HISTOGRAMS},"
+                f" {error}.",
+                hint=f"`towerlab rerun {number}` makes them anew.",
+            ) from error
 
 
 def _missing(found: Tracked, what: str, component: ComponentName) -> EngineError:
@@ -81,8 +80,8 @@ def _missing(found: Tracked, what: str, component: ComponentName) -> EngineError
         )
     if found.status == "completed":
         return NotFound(
-            f"Experiment #{found.number} has no {what}: its files were removed, or are of an"
-            " earlier version that didn't write them.",
+            f"Experiment #{found.number} has no {what}: its files were removed, are too large, or"
+            " are of an earlier version that didn't write them.",
             hint=f"`towerlab rerun {found.number}` makes them.",
         )
     ended = {"failed": "it failed", "cancelled": "it was cancelled"}.get(
@@ -91,30 +90,4 @@ def _missing(found: Tracked, what: str, component: ComponentName) -> EngineError
     return NotFound(
         f"Experiment #{found.number} has no {what}: {ended} before {component} ended.",
         hint=f"`towerlab show {found.number}` says more.",
-    )
-
-
-def _fits(histograms: Histograms) -> bool:
-    every = [
-        histogram
-        for tower in histograms.towers.values()
-        for histogram in (tower.weights, tower.gradients, *tower.layers.values())
-    ]
-    return bool(histograms.epochs) and all(_is_whole(h, len(histograms.epochs)) for h in every)
-
-
-def _is_whole(histogram: Histogram, epochs: int) -> bool:
-    edges = histogram.edges
-    return (
-        len(histogram.counts) == epochs
-        and all(low < high for low, high in zip(edges, edges[1:], strict=False))
-        and len(edges) > 1
-        and all(len(row) == len(edges) - 1 and min(row) >= 0 for row in histogram.counts)
-    )
-
-
-def _damaged(number: int) -> InvalidInput:
-    return InvalidInput(
-        f"The histograms of experiment #{number} can't be read: the file is damaged.",
-        hint="Rerun the experiment.",
     )

@@ -39,12 +39,17 @@ def of(run: RunStatus, number: int) -> Outcome:
     return Outcome("failed", _stopped(run, "failed"), error)
 
 
-def without_results(run: RunStatus) -> Outcome:
-    """Return the outcome of a run that ended well, but whose metrics nobody can read."""
+def without_results(run: RunStatus, flaw: str | None) -> Outcome:
+    """Return the outcome of a run that ended well, but without metrics that can be believed.
+
+    Args:
+        run: as it ended.
+        flaw: why they can't be, as a sentence; None where there are none.
+    """
     error = RunError(
         component="Train",
-        message=f"The run ended, but its {TRAINING_METRICS} is missing or damaged.",
-        hint="Was something removed from its folder? Run it again.",
+        message=flaw or f"The run ended, but its {TRAINING_METRICS} is missing or too large.",
+        hint="Was something in its folder removed or changed? Run it again.",
     )
     return Outcome("failed", run.components, error)
 

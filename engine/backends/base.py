@@ -16,6 +16,7 @@ from engine.spec.run_folder import (
     LogEntry,
     Progress,
     RunError,
+    TrainerFile,
     TrainingMetrics,
 )
 
@@ -105,7 +106,14 @@ class Backend(Protocol):
         ...
 
     def metrics(self, uid: str) -> TrainingMetrics | None:
-        """Return the final metrics, or None where there are none (yet) or they aren't readable."""
+        """Return the final metrics, or None where there are none (yet) or they aren't believed."""
+        ...
+
+    def flaw(self, uid: str, name: TrainerFile) -> str | None:
+        """Return why a file that the Trainer wrote isn't believed, as a sentence.
+
+        None where it is believed, or isn't there.
+        """
         ...
 
     def epochs(self, uid: str) -> list[EpochRecord]:

@@ -14,6 +14,7 @@ from engine.backends.base import RunStatus
 from engine.backends.launching import Launcher, create_folder, remove_folder
 from engine.backends.run_reading import (
     component_of,
+    flaw,
     is_locked,
     read_artifact,
     read_epochs,
@@ -35,6 +36,7 @@ from engine.spec.run_folder import (
     ArtifactName,
     EpochRecord,
     LogEntry,
+    TrainerFile,
     TrainingMetrics,
 )
 from engine.workspace import Workspace
@@ -129,6 +131,10 @@ class LocalBackend:
     def metrics(self, uid: str) -> TrainingMetrics | None:
         """Return the final metrics, or None where there are none (yet) or they aren't readable."""
         return read_metrics(self._runs / uid)
+
+    def flaw(self, uid: str, name: TrainerFile) -> str | None:
+        """Return why a file that the Trainer wrote isn't believed; None where it is, or is none."""
+        return flaw(self._runs / uid, name)
 
     def epochs(self, uid: str) -> list[EpochRecord]:
         """Return the epochs trained so far, oldest first; a half-written last line is left out."""

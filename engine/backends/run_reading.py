@@ -1,5 +1,6 @@
 """Reading a run folder. Its content is foreign: sizes are capped, links not followed."""
 
+import contextlib
 import fcntl
 import os
 import stat
@@ -11,7 +12,9 @@ from typing import TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from engine.backends.base import RunStatus
+from engine.credibility import NotCredible, believed
 from engine.errors import NotFound
+from engine.formats import size
 from engine.spec.run_folder import (
     COMPONENT_NAMES,
     COMPONENTS,
@@ -31,11 +34,12 @@ from engine.spec.run_folder import (
     Progress,
     RunError,
     Supervisor,
+    TrainerFile,
     TrainingMetrics,
 )
 
 RECORD_LIMIT = 1_000_000
-METRICS_LIMIT = 64_000_000
+METRICS_LIMIT = 16_000_000
 TAIL_LIMIT = 2_000_000
 """Bytes read of each file: of a record, of the metrics, of the end of a file of lines."""
 
@@ -50,6 +54,11 @@ ARTIFACT_LIMITS: dict[ArtifactName, int] = {
 """Bytes; many times what a run of 10 million rows and 100 columns leaves."""
 
 Record = TypeVar("Record", bound=BaseModel)
+
+_RECORDS: dict[TrainerFile, tuple[type[BaseModel], int]] = {
+    PROGRESS: (Progress, RECORD_LIMIT),
+    TRAINING_METRICS: (TrainingMetrics, METRICS_LIMIT),
+}
 
 _COMPONENT_STATES = TypeAdapter(tuple[ComponentState, ...])
 
@@ -105,24 +114,70 @@ def read_supervisor(folder: Path) -> Supervisor | None:
 
 
 def read_metrics(folder: Path) -> TrainingMetrics | None:
-    """Return the final metrics; None when they aren't there, too large, or not valid."""
-    return _read_record(TrainingMetrics, folder / TRAINING_METRICS, limit=METRICS_LIMIT)
+    """Return the final metrics; None when they aren't there, too large, or can't be believed."""
+    return _believed(TrainingMetrics, folder / TRAINING_METRICS, METRICS_LIMIT)
 
 
 def read_epochs(folder: Path) -> list[EpochRecord]:
-    """Return the epochs trained so far, oldest first."""
-    return list(_read_lines(EpochRecord, folder / TRAINING_LOG))
+    """Return the epochs trained so far, oldest first; a line that can't be believed is left out."""
+    return [found for found in _epochs(folder) if isinstance(found, EpochRecord)]
 
 
 def read_logs(folder: Path, component: ComponentName, limit: int) -> list[LogEntry]:
     """Return a component's newest log entries, newest first."""
-    entries = list(_read_lines(LogEntry, folder / LOGS / f"{component}.jsonl"))
+    entries = list(_log_entries(folder / LOGS / f"{component}.jsonl"))
     return entries[: -limit - 1 : -1]
 
 
 def read_progress(folder: Path) -> Progress | None:
-    """Return how far the Trainer is; None before it says so."""
-    return _read_record(Progress, folder / PROGRESS)
+    """Return how far the Trainer is; None before it says so, or where it can't be believed."""
+    return _believed(Progress, folder / PROGRESS, RECORD_LIMIT)
+
+
+def flaw(folder: Path, name: TrainerFile) -> str | None:
+    """Return why what a Trainer wrote isn't believed, as a sentence; None where it is, or is none.
+
+    Args:
+        folder: of the run.
+        name: of a file that the Trainer writes there.
+    """
+    reason = _flaw_of_log(folder) if name == TRAINING_LOG else _flaw_of_record(folder, name)
+    return reason and f"{name} can't be believed: {reason}."
+
+
+def _flaw_of_record(folder: Path, name: TrainerFile) -> str | None:
+    kind, limit = _RECORDS[name]
+    path = folder / name
+    with contextlib.suppress(OSError):
+        if (found := path.stat(follow_symlinks=False)).st_size > limit:
+            return f"its size is {size(found.st_size)}, and at most {size(limit)} are read"
+    data = _read_head(path, limit)
+    if data is not None:
+        try:
+            believed(kind, data)
+        except NotCredible as error:
+            return str(error)
+    return None
+
+
+def _flaw_of_log(folder: Path) -> str | None:
+    return next((found for found in _epochs(folder) if isinstance(found, str)), None)
+
+
+def _epochs(folder: Path) -> Iterator[EpochRecord | str]:
+    """Yield the epochs of the log in ascending order, and in place of other lines what is wrong."""
+    last = -1
+    for number, line in _lines(folder / TRAINING_LOG):
+        try:
+            record = believed(EpochRecord, line)
+        except NotCredible as error:
+            yield f"line {number}: {error}" if number else str(error)
+            continue
+        if record.epoch <= last:
+            yield f"epoch {record.epoch} comes after epoch {last}"
+            continue
+        last = record.epoch
+        yield record
 
 
 def component_of(name: str) -> ComponentName:
@@ -196,8 +251,8 @@ def _ended(state: ComponentState, verdict: ExitRecord | None) -> ComponentState:
     )
 
 
-def _read_record(kind: type[Record], path: Path, *, limit: int = RECORD_LIMIT) -> Record | None:
-    data = _read_head(path, limit)
+def _read_record(kind: type[Record], path: Path) -> Record | None:
+    data = _read_head(path, RECORD_LIMIT)
     if data is None:
         return None
     try:
@@ -206,13 +261,33 @@ def _read_record(kind: type[Record], path: Path, *, limit: int = RECORD_LIMIT) -
         return None
 
 
-def _read_lines(kind: type[Record], path: Path) -> Iterator[Record]:
-    """Yield the valid lines of the end of a file; what is half written has no line end yet."""
-    for line in (_read_tail(path) or b"").split(b"\n")[:-1]:
-        try:
-            yield kind.model_validate_json(line)
-        except ValidationError:
-            continue
+def _believed(kind: type[Record], path: Path, limit: int) -> Record | None:
+    data = _read_head(path, limit)
+    try:
+        return None if data is None else believed(kind, data)
+    except NotCredible:
+        return None
+
+
+def _log_entries(path: Path) -> Iterator[LogEntry]:
+    for _, line in _lines(path):
+        with contextlib.suppress(ValidationError):
+            yield LogEntry.model_validate_json(line)
+
+
+def _lines(path: Path) -> Iterator[tuple[int | None, bytes]]:
+    """Yield the lines of the end of a file with their numbers, None where these aren't known.
+
+    What is half written has no line end yet; of a file whose beginning isn't read, the first line
+    isn't whole.
+    """
+    data = _read_tail(path) or b""
+    whole = len(data) < TAIL_LIMIT
+    lines = data.split(b"\n")[:-1]
+    if not whole and not lines:
+        yield None, data
+    for number, line in enumerate(lines if whole else lines[1:], 1):
+        yield (number if whole else None), line
 
 
 def _read_head(path: Path, limit: int) -> bytes | None:

@@ -45,11 +45,13 @@ SUPERVISOR = "supervisor.json"
 CANCEL = "cancel"
 CANCEL_SIGNAL = signal.SIGUSR1
 COMPONENTS = "components.json"
-PROGRESS = "progress.json"
+TrainerFile = Literal["progress.json", "training_log.jsonl", "training_metrics.json"]
+"""What the Trainer writes for the engine to read by itself, while it runs and at its end."""
+PROGRESS: TrainerFile = "progress.json"
 LOGS = "logs"
 RUN_LOG = "logs/run.log"
-TRAINING_LOG = "training_log.jsonl"
-TRAINING_METRICS = "training_metrics.json"
+TRAINING_LOG: TrainerFile = "training_log.jsonl"
+TRAINING_METRICS: TrainerFile = "training_metrics.json"
 TEMPORARY = "tmp"
 EXIT = "exit.json"
 

@@ -39,6 +39,7 @@ class ScriptedBackend:
         self.deleted = []
         self.results = {}
         self.trained = {}
+        self.flaws = {}
         self.log_entries = {}
         self.files = {}
         self.refusal = None
@@ -75,6 +76,9 @@ class ScriptedBackend:
     def metrics(self, uid):
         completed = self.status(uid).phase == "completed"
         return self.results.get(uid, metrics_of() if completed else None)
+
+    def flaw(self, uid, name):
+        return self.flaws.get((uid, name))
 
     def epochs(self, uid):
         return self.trained.get(uid, [])

@@ -7,6 +7,7 @@ from engine.errors import EnvironmentNotReady, InvalidInput, NotAllowed, NotFoun
 from engine.experiments import ExperimentService
 from engine.lease import Lease, LeaseLost
 from engine.spec import ExperimentSpec
+from engine.spec.run_folder import TRAINING_LOG, TRAINING_METRICS
 from engine.store import documents, experiments, leases
 from engine.store.models import ComponentRow, ExperimentRow
 from tests.engine.sample_plans import DEFINITIONS, REQUEST
@@ -164,8 +165,39 @@ def test_run_whose_metrics_nobody_can_read_has_failed(service, backend, row, sta
     seen = row(started.number)
     assert (seen.status, seen.error_component) == ("failed", "Train")
     assert seen.error_message == (
-        "The run ended, but its training_metrics.json is missing or damaged."
+        "The run ended, but its training_metrics.json is missing or too large."
     )
+    assert seen.error_hint.endswith("Run it again.")
+
+
+def test_run_whose_metrics_are_not_believed_has_failed_with_the_reason(
+    service, backend, row, started
+):
+    backend.results[started.uid] = None
+    backend.flaws[started.uid, TRAINING_METRICS] = "training_metrics.json can't be believed: no."
+    backend.put(started.uid, ended("completed"))
+    service.poll_experiment_status(started.number)
+    seen = row(started.number)
+    assert (seen.status, seen.error_component, seen.recall_at_100) == ("failed", "Train", None)
+    assert seen.error_message == "training_metrics.json can't be believed: no."
+
+
+def test_a_run_goes_on_although_what_it_writes_is_not_believed(service, backend, row, started):
+    backend.flaws[started.uid, TRAINING_LOG] = "training_log.jsonl can't be believed: no."
+    backend.trained[started.uid] = epoch_records(1)
+    for step in (1, 2):
+        backend.put(started.uid, training(1, 3, step=step, steps=9))
+        service.poll_experiment_status(started.number)
+        seen = row(started.number)
+        assert (seen.status, seen.stage) == ("running", "Train, epoch 1 of 3")
+        assert seen.error_message == "training_log.jsonl can't be believed: no."
+    version = seen.version
+    service.poll_experiment_status(started.number)
+    assert row(started.number).version == version
+    del backend.flaws[started.uid, TRAINING_LOG]
+    backend.put(started.uid, training(1, 3, step=3, steps=9))
+    service.poll_experiment_status(started.number)
+    assert row(started.number).error_message is None
 
 
 def test_failed_run_keeps_its_reason(service, backend, row, started):

@@ -25,6 +25,10 @@ HISTOGRAMS_OF_TWO = Histograms(
 )
 
 
+def _changed(before, after):
+    return HISTOGRAMS_OF_TWO.model_dump_json().replace(before, after).encode()
+
+
 @pytest.fixture
 def insights(database, backend, tmp_path):
     files = RunFiles(database, {"local": backend}, tmp_path, wake=lambda: None)
@@ -96,22 +100,22 @@ def test_an_experiment_that_is_not_there_is_told(insights):
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "reason"),
     [
-        b"",
-        b"{",
-        b'{"epochs": [], "towers": {}}',
-        b'{"epochs": [0], "towers": {"third": {}}}',
-        HISTOGRAMS_OF_TWO.model_dump_json().encode()[:-5],
-        HISTOGRAMS_OF_TWO.model_dump_json().replace("[0,1]", "[0]").encode(),
-        HISTOGRAMS_OF_TWO.model_dump_json().replace("[3,4]", "[3]").encode(),
-        HISTOGRAMS_OF_TWO.model_dump_json().replace("[3,4]", "[3,-4]").encode(),
-        HISTOGRAMS_OF_TWO.model_dump_json().replace("[-1.0,0.0,1.0]", "[0,0,0]").encode(),
-        HISTOGRAMS_OF_TWO.model_dump_json().replace("1.0", "NaN").encode(),
+        (b"", "it is no valid JSON"),
+        (b"{", "it is no valid JSON"),
+        (b'{"epochs": [], "towers": {}}', "epochs is empty"),
+        (b'{"epochs": [0], "towers": {"third": {}}}', "towers.third"),
+        (_changed("[0,1]", "[0]"), "weights.counts has 2 rows for 1 epochs"),
+        (_changed("[3,4]", "[3]"), r"weights.counts\[1\] has 1 values for 2 bins"),
+        (_changed("[3,4]", "[3,-4]"), r"weights.counts\[1\]\[1\] is -4"),
+        (_changed("[-1.0,0.0,1.0]", "[0,0,0]"), "weights.edges doesn't ascend"),
+        (_changed("1.0]", "NaN]"), "input should be a finite number"),
     ],
 )
-def test_damaged_histograms_are_told_in_a_sentence(insights, backend, experiment, content):
+def test_damaged_histograms_are_told_in_a_sentence(insights, backend, experiment, content, reason):
     number, uid = experiment()
     backend.files[uid, HISTOGRAMS] = content
-    with pytest.raises(InvalidInput, match=f"histograms of experiment #{number} can't be read"):
+    told = f"histograms of experiment #{number} can't be believed: in histograms.json, .*{reason}"
+    with pytest.raises(InvalidInput, match=told):
         insights.histograms(number)

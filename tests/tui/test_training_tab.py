@@ -9,6 +9,7 @@ from engine.spec.run_folder import HISTOGRAMS as HISTOGRAMS_FILE
 from engine.spec.run_folder import Histogram, Histograms, TowerHistograms, Vocabulary
 from tests.engine.scripted_backend import at_component, ended, epoch_records, failure, metrics_of
 from tests.tui.harness import EPOCHS, SMALL, WIDE, Opened, in_loop
+from tests.tui.hostile import check
 from tui.link import Link
 from tui.screens import training_tab
 from tui.screens.training_tab import TrainingTab
@@ -230,10 +231,10 @@ HISTOGRAMS = Histograms(
 )
 
 
-def keep_histograms(run):
+def keep_histograms(run, histograms=HISTOGRAMS):
     folder = run.shop.workspace.run_folder(run.uid)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / HISTOGRAMS_FILE).write_text(HISTOGRAMS.model_dump_json())
+    (folder / HISTOGRAMS_FILE).write_text(histograms.model_dump_json())
 
 
 @in_loop
@@ -343,3 +344,29 @@ async def test_ascii_draws_nothing_else(run, opened):
         await tab.press("left")
         assert tab.text.isascii()
         assert "^ above popularity" in tab.text
+
+
+@in_loop
+@pytest.mark.parametrize("size", [WIDE, SMALL])
+async def test_names_that_a_run_made_up_are_drawn_literally(run, opened, size):
+    hostile = "val_[b]\x1b]0;owned\x07\u202e{x}"
+    one = Histogram(edges=(-1.0, 0.0, 1.0), counts=((1, 1),) * EPOCHS)
+    layers = TowerHistograms(weights=one, gradients=one, layers={hostile: one})
+    histograms = Histograms(epochs=tuple(range(EPOCHS)), towers={"query": layers})
+    keep_histograms(run, histograms)
+    metrics = metrics_of(EPOCHS)
+    run.backend.results[run.uid] = metrics.replace(
+        epoch_metrics={hostile: (0.5,) * EPOCHS},
+        final_metrics=metrics.final_metrics | {hostile: 0.5},
+        params={hostile: hostile},
+        vocabularies={hostile: Vocabulary(size=3, oov_share=0, coverage=1, missing_share=0)},
+    )
+    async with opened(size=size) as tab:
+        await tab.show(run.is_at(ended("completed")))
+        seen = 0
+        for _ in range(8):
+            check(tab.app)
+            seen += "[b]␛" in tab.text
+            await tab.press("c", "l")
+            await tab.settle()
+        assert seen

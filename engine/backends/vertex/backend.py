@@ -14,6 +14,7 @@ from engine.backends.base import RunStatus
 from engine.backends.launching import remove_folder
 from engine.backends.run_reading import (
     component_of,
+    flaw,
     read_artifact,
     read_epochs,
     read_logs,
@@ -23,7 +24,7 @@ from engine.backends.vertex.record import Submissions, new_submission
 from engine.backends.vertex.target import owned, target_of
 from engine.errors import EnvironmentNotReady, NotAllowed
 from engine.spec import ExperimentSpec
-from engine.spec.run_folder import ArtifactName, EpochRecord, LogEntry, TrainingMetrics
+from engine.spec.run_folder import ArtifactName, EpochRecord, LogEntry, TrainerFile, TrainingMetrics
 from engine.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -122,6 +123,10 @@ class VertexBackend:
     def metrics(self, uid: str) -> TrainingMetrics | None:
         """Return the final metrics that the last look has brought, or None."""
         return read_metrics(self._submissions.folder(uid))
+
+    def flaw(self, uid: str, name: TrainerFile) -> str | None:
+        """Return why a file that the Trainer wrote isn't believed; None where it is, or is none."""
+        return flaw(self._submissions.folder(uid), name)
 
     def epochs(self, uid: str) -> list[EpochRecord]:
         """Return the epochs that the last look has brought, oldest first."""
