@@ -1,4 +1,4 @@
-"""The operations of `Engine` that concern Google Cloud before anything runs there."""
+"""The operations of `Engine` between a plan and its start: what it moves, and promoting."""
 
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
@@ -7,8 +7,6 @@ from engine.planning import Plan, QuickTestRequest
 from engine.promote import Promotion, Transfer, changes_for, doubts_about, transfer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from engine.bigquery.facts import Reading
     from engine.definitions import Definitions
     from engine.experiments import ExperimentService
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class CloudOperations(ABC):
-    """What `Engine` can tell of a run in the cloud, and how a local one becomes one."""
+    """How `Engine` starts a plan, what it tells before, and how a local run becomes one there."""
 
     workspace: "Workspace"
     _experiments: "ExperimentService"
@@ -31,12 +29,30 @@ class CloudOperations(ABC):
         """Check a request and resolve its defaults."""
 
     @abstractmethod
-    def rerun(self, number: int, changes: "Mapping[str, str] | None" = None) -> "ExperimentDetail":
-        """Store a new experiment with the definitions of one that has ended."""
+    def _detail(self, number: int) -> "ExperimentDetail":
+        """Return everything about one experiment, without looking after it."""
+
+    @abstractmethod
+    def _wake_worker(self) -> None:
+        """Have a worker look at what is new."""
 
     @abstractmethod
     def definitions(self) -> "Definitions":
         """Return the definitions of the workspace."""
+
+    def start(self, plan: Plan, *, parent: int | None = None) -> "ExperimentDetail":
+        """Store a plan as an experiment that the worker submits.
+
+        Args:
+            plan: from `plan`; the data that it has looked at isn't looked at again.
+            parent: the experiment that is run again.
+
+        Raises:
+            EnvironmentNotReady: the backend cannot run anything.
+        """
+        number = self._experiments.start_planned(plan, parent=parent)
+        self._wake_worker()
+        return self._detail(number)
 
     def transfer(self, plan: Plan) -> Transfer | None:
         """Return what a plan moves before it trains; None where it runs on this machine.
@@ -65,21 +81,18 @@ class CloudOperations(ABC):
         plan = self._experiments.plan_rerun(number, changes_for(seen))
         return Promotion(
             number=number,
+            plan=plan,
             transfer=transfer_of(plan, self.workspace.settings.cloud),
-            machine_type=plan.params.machine_type,
             doubts=tuple(doubts_about(seen)),
         )
 
-    def promote(self, number: int) -> "ExperimentDetail":
-        """Store a new experiment: an earlier one on all rows, on Vertex AI.
+    def promote(self, promotion: Promotion) -> "ExperimentDetail":
+        """Store a new experiment: an earlier one on all rows, on Vertex AI, as it was told.
 
         Raises:
-            NotFound: there is none with this number.
-            NotAllowed: it has not ended, or ran so already.
-            InvalidInput: the data is wrong.
             EnvironmentNotReady: the settings don't say where in the cloud.
         """
-        return self.rerun(number, changes_for(self.get(number)))
+        return self.start(promotion.plan, parent=promotion.number)
 
     def dataset_reading(self, name: str) -> "Reading | None":
         """Return a dataset's tables in BigQuery, and what reading its rows once would read.

@@ -94,10 +94,21 @@ class ExperimentService:
             InvalidInput: the request, a definition or the data is wrong.
             EnvironmentNotReady: the backend cannot run it, or the database cannot be written.
         """
-        backend = self._backend(request.backend)
-        plan = self._planner.plan(request)
-        backend.check_ready()
-        return self._add(plan, parent=None)
+        self._backend(request.backend)
+        return self.start_planned(self._planner.plan(request))
+
+    def start_planned(self, plan: Plan, *, parent: int | None = None) -> int:
+        """Store a plan as a new experiment; return its number.
+
+        Args:
+            plan: of a request that has been checked. A run refuses data that changes after it.
+            parent: the experiment that is run again.
+
+        Raises:
+            EnvironmentNotReady: the backend cannot run it, or the database cannot be written.
+        """
+        self._backend(plan.request.backend).check_ready()
+        return self._add(plan, parent=parent)
 
     def rerun_quick_test(self, number: int, changes: Mapping[str, str]) -> int:
         """Store a new experiment with the definitions of one that has ended; return its number.

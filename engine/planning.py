@@ -78,6 +78,7 @@ class Plan(Frozen):
         definition_hashes: content hashes of dataset, feature config and model config as written.
         rows: rows of each split.
         warnings: sentences worth telling before the run.
+        source_note: what is to be told of where the rows come from; empty when nothing is.
     """
 
     request: QuickTestRequest
@@ -91,6 +92,7 @@ class Plan(Frozen):
     """The three definitions as written, kept with the experiment."""
     rows: Rows
     warnings: tuple[str, ...] = ()
+    source_note: str = ""
 
     def spec(self, uid: str, number: int) -> ExperimentSpec:
         """Return the contract for the pipelines."""

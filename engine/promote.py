@@ -51,14 +51,20 @@ class Promotion(Frozen):
 
     Attributes:
         number: of the experiment.
-        machine_type: of Dataflow's workers.
+        plan: of what would run.
         doubts: sentences that say why one might not want it.
     """
 
     number: int
+    plan: Plan
     transfer: Transfer
-    machine_type: str | None
     doubts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return what is moved from where, and on which machines."""
+        machines = self.plan.params.machine_type
+        workers = f"Dataflow on {machines}." if machines else ""
+        return " ".join(filter(None, (str(self.transfer), workers, self.plan.source_note)))
 
 
 def changes_for(seen: "ExperimentDetail") -> Mapping[str, str]:

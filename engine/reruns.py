@@ -25,6 +25,16 @@ _FIELDS: Mapping[str, str] = {
 
 _OPTION = re.compile(rf"--({'|'.join(name.replace('_', '-') for name in _FIELDS)}) ([\w-]+)")
 
+_FLAG = re.compile(
+    r"--("
+    + "|".join(
+        n.replace("_", "-")
+        for n, f in QuickTestRequest.model_fields.items()
+        if f.annotation is bool
+    )
+    + r")\b"
+)
+
 _UNSET = frozenset({"", "none", "default"})
 """Values that leave a parameter to the model config or the data."""
 
@@ -57,7 +67,8 @@ def changed_request(request: QuickTestRequest, changes: Mapping[str, str]) -> Qu
 
 def in_words_of_rerun(error: InvalidInput) -> InvalidInput:
     """Return an error whose hint names changes, `--set KEY=VALUE`, instead of options of `run`."""
-    hint = _OPTION.sub(lambda m: f"--set {m[1].replace('-', '_')}={m[2]}", error.hint)
+    hint = _FLAG.sub(lambda m: f"--set {m[1].replace('-', '_')}=true", error.hint)
+    hint = _OPTION.sub(lambda m: f"--set {m[1].replace('-', '_')}={m[2]}", hint)
     return InvalidInput(error.message, hint=hint)
 
 

@@ -114,11 +114,10 @@ class Operations:
         except EngineError as error:
             self._tell(f"{error.message} {error.hint}", bad=True)
             return
-        workers = f" Dataflow on {found.machine_type}." if found.machine_type else ""
         questions = [
             Confirm(
                 f"Run #{number} on all rows, on Google Cloud?",
-                f"{found.transfer}{workers} It costs what Google Cloud charges.",
+                f"{found} It costs what Google Cloud charges.",
                 verb="run it there",
             )
         ]
@@ -129,7 +128,7 @@ class Operations:
             if await self._screen.app.push_screen_wait(question) is None:
                 return
         try:
-            started = await self._link.order(lambda engine: engine.promote(number))
+            started = await self._link.order(lambda engine: engine.promote(found))
         except EngineError as error:
             self._tell(f"{error.message} {error.hint}", bad=True)
             return

@@ -84,10 +84,10 @@ def run(invocation: Invocation, dataset: str | None, wait: bool, **values: objec
     with invocation.engine() as engine:
         if dataset is not None:
             _check_dataset(engine, request, dataset)
-        if request.backend == "vertex" and (transfer := engine.transfer(engine.plan(request))):
+        plan = engine.plan(request)
+        if transfer := engine.transfer(plan):
             invocation.err.print(foreign(str(transfer), limit=1_000))
-        created = engine.create(request)
-        return conclude(invocation, engine, created, wait=wait)
+        return conclude(invocation, engine, engine.start(plan), wait=wait)
 
 
 @click.command("rerun")
@@ -125,15 +125,14 @@ def promote(invocation: Invocation, number: int, yes: bool, anyway: bool, wait: 
 
     with invocation.engine() as engine:
         found = engine.promotion(number)
-        workers = f" Dataflow on {found.machine_type}." if found.machine_type else ""
-        invocation.err.print(foreign(f"{found.transfer}{workers}", limit=1_000))
+        invocation.err.print(foreign(str(found), limit=2_000))
         for doubt in found.doubts:
             invocation.err.print(foreign(f"Warning: {doubt}", "yellow", limit=1_000))
         if not (yes or anyway):
             _ask(invocation, f"Run #{number} on all rows, on Google Cloud?", "--yes")
         if found.doubts and not anyway:
             _ask(invocation, "All the same?", "--anyway")
-        return conclude(invocation, engine, engine.promote(number), wait=wait)
+        return conclude(invocation, engine, engine.promote(found), wait=wait)
 
 
 def _ask(invocation: Invocation, question: str, option: str) -> None:

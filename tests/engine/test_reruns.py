@@ -75,6 +75,7 @@ def test_another_split_leaves_the_days_of_the_former_behind():
         ("Add --holdout-days N.", "Add --set holdout_days=N."),
         ("Add --train-days N --val-days N.", "Add --set train_days=N --set val_days=N."),
         ("Add --split time-holdout.", "Add --set split=time-holdout."),
+        ("Send its rows: --upload-rows.", "Send its rows: --set upload_rows=true."),
         ("Choose another split.", "Choose another split."),
     ],
 )

@@ -109,3 +109,66 @@ def test_definitions_of_another_age_are_refused_in_a_sentence(workspace, stored)
 def test_engine_offers_the_definitions(workspace, ended_experiment):
     engine, _ = ended_experiment
     assert list(engine.definitions().models) == ["small"]
+
+
+SOURCE = """
+[datasets.ratings.bigquery]
+project = "shop"
+dataset = "sales"
+"""
+
+
+def test_a_source_in_bigquery_that_came_later_is_read(workspace):
+    planner = WorkspacePlanner(workspace)
+    stored = planner.plan(REQUEST).definitions
+    edit(workspace, "[features.basic]", SOURCE + "\n[features.basic]")
+    edit(workspace, "[datasets.ratings]", '[datasets.ratings]\ndescription = "in the cloud too"')
+    plan = planner.replan(REQUEST.replace(backend="vertex", upload_rows=True), stored)
+    assert plan.examples.dialect == "bigquery"
+    assert "`shop`.`sales`.`ratings`" in plan.examples.queries["train"]
+    assert plan.definitions["dataset"]["bigquery"]["project"] == "shop"
+    assert plan.source_note == plan.warnings[0]
+    assert plan.source_note == (
+        'Dataset "ratings" got its BigQuery source after the experiment ran; the rest of it is as'
+        " it was."
+    )
+    assert planner.replan(REQUEST, stored).source_note == ""
+
+
+def test_a_source_of_other_rows_is_not_read(workspace):
+    planner = WorkspacePlanner(workspace)
+    stored = planner.plan(REQUEST).definitions
+    edit(workspace, "[features.basic]", SOURCE + "\n[features.basic]")
+    edit(
+        workspace,
+        'primary = "ratings"',
+        'primary = "ratings"\nfilters = [{ column = "rating", min = 2 }]',
+    )
+    told = (
+        'The BigQuery source that dataset "ratings" has now isn\'t read: its filters changed as'
+        " well since the experiment ran."
+    )
+    plan = planner.replan(REQUEST.replace(backend="vertex", upload_rows=True), stored)
+    assert (plan.examples.dialect, plan.source_note) == ("duckdb", told)
+    with pytest.raises(InvalidInput) as refused:
+        planner.replan(REQUEST.replace(backend="vertex"), stored)
+    assert refused.value.message == told
+
+
+def test_a_source_that_the_experiment_ran_with_stays(workspace):
+    planner = WorkspacePlanner(workspace)
+    edit(workspace, "[features.basic]", SOURCE + "\n[features.basic]")
+    stored = planner.plan(REQUEST).definitions
+    edit(workspace, 'project = "shop"', 'project = "elsewhere"')
+    plan = planner.replan(REQUEST.replace(backend="vertex"), stored)
+    assert "`shop`.`sales`.`ratings`" in plan.examples.queries["train"]
+    assert plan.source_note == ""
+
+
+def test_a_plan_is_started_without_another_look_at_the_data(workspace):
+    backends = {"local": ScriptedBackend()}
+    with Engine(workspace, start_worker=False, backends=backends) as engine:
+        plan = engine.plan(REQUEST)
+        (workspace.root / "ratings.csv").unlink()
+        started = engine.start(plan)
+        assert (started.number, started.parent, started.rows) == (1, None, plan.rows)
