@@ -1,7 +1,6 @@
 """Commands on experiments that exist: list, show, history, logs, cancel, delete, gc."""
 
 import sys
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,6 @@ if TYPE_CHECKING:
     from engine.api import Engine
     from engine.snapshots import LogLine
 
-FOLLOW_SECONDS = 0.5
-_FOLLOWED = 1_000
-"""Lines that are looked at each time; more than a component writes meanwhile."""
 _STATUSES = ("submitting", "running", "completed", "failed", "cancelled", "lost")
 number_argument = click.argument("number", type=click.IntRange(min=1))
 
@@ -225,18 +221,17 @@ def gc(invocation: Invocation) -> None:
 def _follow_logs(
     invocation: Invocation, engine: "Engine", number: int, component: str | None, limit: int
 ) -> None:
-    printed: set[LogLine] = set()
-    while True:
-        ended = engine.get(number).ended
-        newest = engine.logs(number, component, limit=_FOLLOWED if printed else limit)
-        for line in reversed(newest):
-            if line not in printed:
-                _print_log_line(invocation, line)
-        printed.update(newest)
+    from engine.cli.following import Follower
+    from engine.cli.output import foreign
+
+    def show(line: "LogLine") -> None:
+        _print_log_line(invocation, line)
         sys.stdout.flush()
-        if ended:
-            return
-        time.sleep(FOLLOW_SECONDS)
+
+    def remark(sentence: str) -> None:
+        invocation.err.print(foreign(sentence, limit=1_000), soft_wrap=True)
+
+    Follower(engine, number, component, limit, show=show, remark=remark).follow()
 
 
 def _print_log_line(invocation: Invocation, line: "LogLine") -> None:
