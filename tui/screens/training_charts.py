@@ -85,7 +85,7 @@ def recall_chart(seen: "ExperimentDetail") -> Chart | None:
     if together is not None:
         series.insert(0, Series("co-bought", GOOD, "+", _recalls(together)))
     if own is not None:
-        series.insert(0, Series("own history", ACCENT, "×", _recalls(own)))
+        series.insert(0, Series("history", ACCENT, "×", _recalls(own)))
     if seen.baseline is not None:
         series.insert(0, Series(seen.baseline.name, WARNING, "○", _recalls(seen.baseline)))
     interval = seen.interval
