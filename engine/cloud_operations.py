@@ -40,6 +40,14 @@ class CloudOperations(ABC):
     def definitions(self) -> "Definitions":
         """Return the definitions of the workspace."""
 
+    def check_ready(self, backend: str) -> None:
+        """Return when experiments can be submitted to a backend; asks no network.
+
+        Raises:
+            EnvironmentNotReady: something is missing; the hint says what to run.
+        """
+        self._experiments.check_ready(backend)
+
     def start(self, plan: Plan, *, parent: int | None = None) -> "ExperimentDetail":
         """Store a plan as an experiment that the worker submits.
 

@@ -107,8 +107,16 @@ class ExperimentService:
         Raises:
             EnvironmentNotReady: the backend cannot run it, or the database cannot be written.
         """
-        self._backend(plan.request.backend).check_ready()
+        self.check_ready(plan.request.backend)
         return self._add(plan, parent=parent)
+
+    def check_ready(self, backend: str) -> None:
+        """Return when experiments can be submitted to a backend, as far as can be told here.
+
+        Raises:
+            EnvironmentNotReady: something is missing; the hint says what to run.
+        """
+        self._backend(backend).check_ready()
 
     def rerun_quick_test(self, number: int, changes: Mapping[str, str]) -> int:
         """Store a new experiment with the definitions of one that has ended; return its number.
@@ -367,9 +375,13 @@ class ExperimentService:
         with self._write() as session:
             seen = experiments.track(session, number)
             if not seen.ended and seen.error_message != error.message:
-                experiments.amend(
-                    session, number, error_message=error.message, error_hint=error.hint
-                )
+                told: dict[str, object] = {
+                    "error_message": error.message,
+                    "error_hint": error.hint,
+                }
+                if seen.status == "submitting" and seen.stage == lifecycle.QUEUED:
+                    told["stage"] = lifecycle.WAITING
+                experiments.amend(session, number, **told)
 
     def _remove(self, seen: Tracked, backend: Backend) -> None:
         with self._database.read() as session:

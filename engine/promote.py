@@ -71,8 +71,13 @@ def changes_for(seen: "ExperimentDetail") -> Mapping[str, str]:
     """Return the changes by which a rerun is a promotion.
 
     Raises:
-        NotAllowed: it ran so already.
+        NotAllowed: it hasn't ended, or ran so already.
     """
+    if not seen.ended:
+        raise NotAllowed(
+            f"Experiment #{seen.number} is {seen.status}; only one that has ended can be promoted.",
+            hint=f"Wait for it, or run `towerlab cancel {seen.number}`.",
+        )
     if seen.backend == "vertex" and seen.params.sample_percent == 100:
         raise NotAllowed(f"Experiment #{seen.number} ran on all rows on Google Cloud already.")
     tags = ",".join(dict.fromkeys([*seen.tags, TAG]))

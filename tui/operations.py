@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from engine.snapshots import ExperimentDetail
 
 _R = TypeVar("_R")
+_PATIENCE_SECONDS = 90.0
+"""How long it is told that BigQuery is asked; it answers or is given up before."""
 
 
 def can_be_cancelled(seen: "Card | ExperimentDetail") -> bool:
@@ -108,12 +110,14 @@ class Operations:
             self._screen.post_message(OpenExperiment(int(started)))
 
     async def _promote(self, number: int) -> None:
-        self._tell(f"Looking at what #{number} on all rows would read …")
+        self._tell(f"Looking at what #{number} on all rows would read …", seconds=_PATIENCE_SECONDS)
         try:
             found = await self._link.ask(lambda engine: engine.promotion(number))
         except EngineError as error:
+            self._screen.app.clear_notifications()
             self._tell(f"{error.message} {error.hint}", bad=True)
             return
+        self._screen.app.clear_notifications()
         questions = [
             Confirm(
                 f"Run #{number} on all rows, on Google Cloud?",
@@ -180,9 +184,10 @@ class Operations:
             self._tell("This app was started with --readonly: nothing can be changed.", bad=True)
         return not self._link.readonly
 
-    def _tell(self, sentence: str, *, bad: bool = False) -> None:
+    def _tell(self, sentence: str, *, bad: bool = False, seconds: float | None = None) -> None:
         self._screen.notify(
             safe_line(sentence.strip(), limit=400),
             severity="error" if bad else "information",
             markup=False,
+            timeout=seconds,
         )

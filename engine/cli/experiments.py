@@ -135,12 +135,13 @@ def logs(
             _follow_logs(invocation, engine, number, component, limit)
             return
         found = engine.logs(number, component, limit=limit)
+        ended = bool(found) or engine.get(number).ended
     if invocation.as_json:
         from engine.cli.output import print_json
 
         print_json([line.model_dump(mode="json") for line in found])
     elif not found:
-        invocation.err.print("Nothing was logged.")
+        invocation.err.print("Nothing was logged." if ended else "Nothing was logged yet.")
     else:
         for line in reversed(found):
             _print_log_line(invocation, line)

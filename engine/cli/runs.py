@@ -84,6 +84,7 @@ def run(invocation: Invocation, dataset: str | None, wait: bool, **values: objec
     with invocation.engine() as engine:
         if dataset is not None:
             _check_dataset(engine, request, dataset)
+        engine.check_ready(request.backend)
         plan = engine.plan(request)
         if transfer := engine.transfer(plan):
             invocation.err.print(foreign(str(transfer), limit=1_000))

@@ -6,6 +6,7 @@ What depends on the data (whether a column exists, its type) is found at plannin
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from typing import cast
 
 from engine.definitions.models import (
     CrossDefinition,
@@ -33,7 +34,9 @@ def check_name(name: str) -> Iterator[Finding]:
 def check_dataset(dataset: DatasetDefinition) -> Iterator[Finding]:
     """Find names of tables and columns that don't exist, and conditions without a meaning."""
     tables = dataset.tables
-    if dataset.primary not in tables:
+    if not tables:
+        yield ("tables",), without_tables(dataset.bigquery and dataset.bigquery.model_dump())
+    elif dataset.primary not in tables:
         yield ("primary",), f"unknown table. {suggestion(dataset.primary, tables)}"
     for name, path in tables.items():
         if not name or "." in name or not name.isprintable():
@@ -50,6 +53,22 @@ def check_dataset(dataset: DatasetDefinition) -> Iterator[Finding]:
     for i, condition in enumerate(dataset.filters):
         for path, reason in _check_filter(condition, dataset):
             yield ("filters", i, *path), reason
+
+
+def without_tables(bigquery: object) -> str:
+    """Return what is wrong with a dataset that names no files.
+
+    Args:
+        bigquery: as written, of any form; None where it isn't.
+    """
+    if bigquery is None:
+        return "names no table"
+    found = cast("Mapping[str, object]", bigquery) if isinstance(bigquery, Mapping) else {}
+    project, dataset = found.get("project") or "PROJECT", found.get("dataset") or "DATASET"
+    return (
+        "names no file: a run needs copies of the tables in BigQuery on this machine as well."
+        f" `towerlab init --bigquery {project}.{dataset}` makes them, and a dataset with both."
+    )
 
 
 def _check_joins(dataset: DatasetDefinition) -> Iterator[Finding]:

@@ -151,6 +151,11 @@ class BigQuerySource(Frozen):
     dataset: str
     tables: dict[str, str] = {}
 
+    def id_of(self, table: str) -> str:
+        """Return "project.dataset.table" of a table by its name in the definition."""
+        written = self.tables.get(table, table)
+        return written if written.count(".") else f"{self.project}.{self.dataset}.{written}"
+
 
 _LATER_FIELDS = {"histories", "bigquery"}
 _LATER_FILTER_FIELDS = {"of", "top_percent", "min_count", "min_spend"}

@@ -19,6 +19,7 @@ from engine.definitions.checks import (
     check_features_against,
     check_model,
     check_name,
+    without_tables,
 )
 from engine.definitions.files import UnreadableError, os_reason, parse, read_text
 from engine.definitions.models import (
@@ -197,7 +198,11 @@ def _validate(kind: Kind, name: str, table: object) -> tuple[Definition | None, 
         text = json.dumps({**written, "name": name}, default=lambda time: time.isoformat())
         definition = model.model_validate_json(text, strict=True)
     except ValidationError as error:
-        return None, explain(error.errors(), written, model)
+        found = explain(error.errors(), written, model)
+        if kind == "datasets" and "tables" not in written and "bigquery" in written:
+            told = without_tables(written["bigquery"])
+            found = [(path, told if path == ("tables",) else why) for path, why in found]
+        return None, found
     except ValueError:
         return None, [((), "has a number that is too long")]
     findings = list(check_name(name))

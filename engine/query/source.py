@@ -67,10 +67,29 @@ def inspect_source(
         if name not in dataset.tables:
             raise InvalidInput(f"The dataset {quoted(dataset.name)} has no table {quoted(name)}.")
         with concerning("datasets", dataset.name, "tables", name):
-            read, of_table = _files_of(name, dataset.tables[name], root)
+            read, of_table = _files_here(dataset, name, root)
             tables[name] = inspect_table(connection, name, read)
         files += of_table
     return Source(tables=tables, fingerprint=_fingerprint(files), files=_as_they_are(files))
+
+
+class _NoSuchFile(InvalidInput):
+    """A path names no file."""
+
+
+def _files_here(dataset: DatasetDefinition, name: str, root: Path) -> tuple[list[Path], list[Path]]:
+    """Return what `_files_of` does; of a table in BigQuery it says how a copy is made."""
+    try:
+        return _files_of(name, dataset.tables[name], root)
+    except _NoSuchFile as error:
+        if dataset.bigquery is None:
+            raise
+        there = dataset.bigquery.id_of(name)
+        raise InvalidInput(
+            error.message,
+            hint="A run needs a copy of the table on this machine as well:"
+            f" `towerlab init --bigquery {there}` makes data/{there.rpartition('.')[2]}.parquet.",
+        ) from error
 
 
 def _files_of(name: str, pattern: str, root: Path) -> tuple[list[Path], list[Path]]:
@@ -131,7 +150,7 @@ def find_files(table: str, pattern: str, root: Path) -> list[Path]:
     files = [Path(match) for match in matches if Path(match).is_file()]
     if not files:
         what = "no file matches" if _WILDCARDS & set(pattern) else "there is no file"
-        raise InvalidInput(
+        raise _NoSuchFile(
             f"Table {quoted(table)}: {what} {path}.",
             hint="Relative paths start at the workspace's folder.",
         )

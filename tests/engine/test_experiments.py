@@ -200,6 +200,14 @@ def test_a_run_goes_on_although_what_it_writes_is_not_believed(service, backend,
     assert row(started.number).error_message is None
 
 
+def test_an_experiment_that_cannot_be_looked_at_waits_and_says_why(service, row):
+    number = service.create_quick_test(REQUEST)
+    service.note_trouble(number, EnvironmentNotReady("Nobody is signed in.", hint="Sign in."))
+    seen = row(number)
+    assert (seen.status, seen.stage) == ("submitting", "Waiting")
+    assert (seen.error_message, seen.error_hint) == ("Nobody is signed in.", "Sign in.")
+
+
 def test_failed_run_keeps_its_reason(service, backend, row, started):
     backend.put(started.uid, ended("failed", error=failure()))
     service.poll_experiment_status(started.number)

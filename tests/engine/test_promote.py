@@ -2,8 +2,19 @@
 
 import pytest
 
+from engine.errors import NotAllowed
 from engine.promote import doubts_about
 from tests.tui.harness import Shop
+
+
+def test_an_experiment_that_goes_on_is_not_promoted(tmp_path):
+    shop = Shop(tmp_path)
+    try:
+        run = shop.start()
+        with pytest.raises(NotAllowed, match="only one that has ended can be promoted"):
+            shop.engine.promotion(run.number)
+    finally:
+        shop.close()
 
 
 @pytest.mark.parametrize(

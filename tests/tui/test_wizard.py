@@ -348,6 +348,7 @@ async def test_the_cloud_is_chosen_with_where_its_rows_are(root, monkeypatch):
         await wizard.settle()
         assert wizard.focus == "upload_rows"
         assert "has no BigQuery source" in wizard.note("upload_rows")
+        assert wizard.note("upload_rows").endswith("or send the sample.")
         await wizard.press("right")
         await wizard.settle()
         assert "Dataflow on e2-standard-4" in wizard.text
@@ -475,6 +476,22 @@ async def test_the_focused_field_and_its_note_are_in_view_at_80_by_24(root):
             field = wizard.screen.form.fields[name]
             assert field.parent.region.contains_region(field.region), name
             assert re.search(rf"▌ {LABELS[name]}", wizard.text)
+
+
+@in_loop
+async def test_what_is_told_further_up_leaves_the_field_in_hand_in_view(root, monkeypatch):
+    async with Wizard(root, size=SMALL) as wizard:
+        await wizard.press("ctrl+n")
+        wizard.go("hardware")
+        await wizard.settle()
+        field = wizard.screen.form.fields["hardware"]
+        monkeypatch.setattr(
+            "tui.screens.wizard.screen.warnings_of",
+            lambda checked, answer: {"sample_percent": "Only a few rows are left. " * 8},
+        )
+        wizard.screen._show_notes()
+        await wizard.settle()
+        assert field.parent.region.contains_region(field.region)
 
 
 def test_every_hint_fits_into_80_cells():

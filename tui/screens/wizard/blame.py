@@ -10,6 +10,8 @@ from tui.screens.wizard.draft import Checked
 
 _LISTS: Final = ("feature_config", "model_config_name")
 """Fields with nothing beneath them: what is said of them stands at the right."""
+_UPLOADING: Final = ("send the rows: --upload-rows", "send the sample")
+"""A hint in words of the command line, and in those of the form."""
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _RULES: Final[tuple[tuple[str, str], ...]] = (
     (r":\d+: (features|datasets)\b", "feature_config"),
@@ -74,5 +76,5 @@ def problems_of(checked: Checked, errors: Iterable[object], *, also_open: bool) 
     }
     for error in errors:
         if isinstance(error, EngineError) and (name := field_of(error.message)):
-            problems.setdefault(name, str(error))
+            problems.setdefault(name, str(error).replace(*_UPLOADING))
     return problems

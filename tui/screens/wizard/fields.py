@@ -112,10 +112,14 @@ class Field(Vertical):
             yield self.control
         yield Static("", classes="note")
 
-    def tell(self, problem: str = "", warning: str = "") -> None:
-        """Show beneath the field what is wrong with it, or unusual; foreign texts."""
+    def tell(self, problem: str = "", warning: str = "") -> bool:
+        """Show beneath the field what is wrong with it, or unusual; foreign texts.
+
+        Returns:
+            Whether that is news.
+        """
         if (problem, warning) == self._told:
-            return
+            return False
         self._told = (problem, warning)
         said = Content("")
         if problem:
@@ -127,12 +131,12 @@ class Field(Vertical):
         self.set_class(bool(problem or warning), "-told")
         self.set_class(bool(problem), "-wrong")
         self.set_class(bool(warning) and not problem, "-warned")
-        if self.has_focus_within:
-            self._reveal()
+        return True
 
     def on_descendant_focus(self) -> None:
         """Bring the note into view too."""
-        self._reveal()
+        self.reveal()
 
-    def _reveal(self) -> None:
+    def reveal(self) -> None:
+        """Scroll to the field once all is laid out."""
         self.call_after_refresh(self.scroll_visible, animate=False)

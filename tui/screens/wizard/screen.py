@@ -300,8 +300,12 @@ class WizardScreen(Asking, ModalScreen[int | None]):
         answer = self._forecast.answer
         problems = problems_of(self._checked, (answer, self._trouble), also_open=self._insisted)
         warnings = warnings_of(self._checked, answer)
-        for name, field in self.form.fields.items():
-            field.tell(problems.get(name, ""), warnings.get(name, ""))
+        fields = self.form.fields
+        news = [f.tell(problems.get(n, ""), warnings.get(n, "")) for n, f in fields.items()]
+        if any(news):  # what is told further up moves the field in hand out of view
+            for field in fields.values():
+                if field.has_focus_within:
+                    field.reveal()
 
     def _show_hint(self) -> None:
         name = getattr(self.focused, "field", "")

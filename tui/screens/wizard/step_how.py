@@ -27,7 +27,7 @@ _STOPPING = (
 )
 _DETERMINISTIC = (Option(NO, "off"), Option(YES, "on"))
 _LOCAL = Option("local", "local")
-_UPLOAD = (Option(NO, "in BigQuery"), Option(YES, "send those of the sample"))
+_UPLOAD = (Option(NO, "in BigQuery"), Option(YES, "send the sample"))
 _HARDWARE = (
     Option("", "auto"),
     Option("small", "small"),
