@@ -220,7 +220,7 @@ class ExperimentService:
             spec = documents.get(session, number, "spec", ExperimentSpec)
             if seen.status != "submitting" or seen.cancel_requested_at or spec is None:
                 return False
-            if seen.stage != lifecycle.STARTING:
+            if seen.stage in (None, lifecycle.QUEUED, lifecycle.WAITING):
                 experiments.advance(session, seen, "submitting", stage=lifecycle.STARTING)
         try:
             self._backend(seen.backend).submit(spec)

@@ -1,7 +1,8 @@
 """One look at very many runs: one list, and a closer look only where something has changed."""
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -12,15 +13,23 @@ from google.cloud.aiplatform_v1 import (
     PipelineState,
     PipelineTaskDetail,
 )
+from google.cloud.devtools.cloudbuild_v1 import Build
 
 from engine.backends.vertex.backend import VertexBackend
-from engine.backends.vertex.record import Submissions, new_submission
-from engine.backends.vertex.target import target_of
+from engine.backends.vertex.builds import owner_tag
+from engine.backends.vertex.clients import Patience
+from engine.backends.vertex.record import Submission, Submissions, new_submission
+from engine.backends.vertex.target import owned, target_of
+from engine.errors import EnvironmentNotReady
+from engine.spec import ExperimentSpec
+from engine.spec.cloud import CloudTarget
 from engine.workspace import Workspace
 from tests.cloud.servers.cloud import Cloud
-from tests.cloud.servers.fixtures import cloud, cloud_workspace, served
+from tests.cloud.servers.fixtures import cloud, cloud_workspace, served, write_settings
 from tests.cloud.servers.standin_builds import standin_job
+from tests.faults.cloud_engine import CloudEngine
 from tests.faults.standin import standin_spec
+from tests.faults.waiting import wait_for
 
 __all__ = ["cloud", "served"]
 
@@ -35,30 +44,71 @@ def workspace(tmp_path: Path, cloud: Cloud) -> Workspace:
 
 
 @pytest.fixture
-def uids(workspace: Workspace, cloud: Cloud) -> Iterator[list[str]]:
-    """Experiments whose jobs run for as long as a test wants."""
-    before, cloud.pipelines.on_create = cloud.pipelines.on_create, lambda job_id: None
-    target, submissions = target_of(cloud.settings), Submissions(workspace.runs)
-    uids = [uuid4().hex for _ in range(MANY)]
-    for uid in uids:
-        spec = standin_spec(uid)
-        submission = new_submission(uid, target, "cloud-build", datetime.now(UTC))
-        submissions.claim(uid, submission.replace(build_id="b"), spec)
-        cloud.pipelines.create(
-            CreatePipelineJobRequest(
-                parent=target.parent,
-                pipeline_job_id=submission.job_id,
-                pipeline_job=standin_job(spec, target),
-            )
-        )
-        cloud.pipelines.change(submission.job_id, state=PipelineState.PIPELINE_STATE_RUNNING)
-    cloud.pipelines.faults.calls.clear()
-    yield uids
-    cloud.pipelines.on_create = before
+def target(workspace: Workspace, cloud: Cloud) -> CloudTarget:
+    return owned(target_of(cloud.settings), workspace.id)
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs_by_itself(cloud: Cloud) -> Iterator[None]:
+    """Jobs and builds stay as a test has made them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cloud.pipelines, "on_create", lambda job_id: None)
+        cloud.pipelines.faults.calls.clear()
+        cloud.builds.faults.calls.clear()
+        yield
     cloud.pipelines.jobs.clear()
+    cloud.builds.builds.clear()
 
 
-def look(backend: VertexBackend, uids: list[str], watched: list[str]) -> set[str]:
+def claim(workspace: Workspace, target: CloudTarget) -> tuple[ExperimentSpec, Submission]:
+    """Claim a run as if its build had been asked for and the answer had come."""
+    spec = standin_spec(uuid4().hex)
+    submission = new_submission(spec.uid, target, "cloud-build", datetime.now(UTC))
+    submission = submission.replace(build_id=f"build-{spec.uid}")
+    Submissions(workspace.runs).claim(spec.uid, submission, spec)
+    return spec, submission
+
+
+def make_job(cloud: Cloud, spec: ExperimentSpec, submission: Submission) -> None:
+    request = CreatePipelineJobRequest(
+        parent=submission.target.parent,
+        pipeline_job_id=submission.job_id,
+        pipeline_job=standin_job(spec, submission.target),
+    )
+    cloud.pipelines.create(request)
+    cloud.pipelines.change(submission.job_id, state=PipelineState.PIPELINE_STATE_RUNNING)
+
+
+def make_build(cloud: Cloud, submission: Submission, status: Build.Status) -> None:
+    assert submission.build_id is not None
+    cloud.builds.builds[submission.build_id] = Build(
+        id=submission.build_id,
+        status=status,
+        create_time=datetime.now(UTC),
+        tags=[submission.build_tag, owner_tag(submission.target)],
+    )
+
+
+@pytest.fixture
+def uids(workspace: Workspace, cloud: Cloud, target: CloudTarget) -> list[str]:
+    """Experiments whose jobs run for as long as a test wants."""
+    claims = [claim(workspace, target) for _ in range(MANY)]
+    for spec, submission in claims:
+        make_job(cloud, spec, submission)
+    return [spec.uid for spec, _ in claims]
+
+
+@pytest.fixture
+def building(workspace: Workspace, cloud: Cloud, target: CloudTarget) -> dict[str, Submission]:
+    """Experiments whose builds go on for as long as a test wants, by uid."""
+    claims = {spec.uid: s for spec, s in (claim(workspace, target) for _ in range(MANY))}
+    for submission in claims.values():
+        make_build(cloud, submission, Build.Status.WORKING)
+    return claims
+
+
+def look(backend: VertexBackend, uids: Iterable[str], watched: list[str]) -> set[str]:
+    uids = list(uids)
     backend.begin_round(uids, watched)
     return {backend.status(uid).phase for uid in uids}
 
@@ -95,3 +145,124 @@ def test_a_job_that_the_list_leaves_out_is_looked_for_by_its_name(
     phases = {uid: backend.status(uid).phase for uid in uids}
     assert {uid for uid, phase in phases.items() if phase != "running"} == {gone}
     assert phases[gone] == "vanished"
+
+
+def test_many_builds_are_looked_at_with_one_list_within_a_tick(
+    workspace: Workspace, cloud: Cloud, building: dict[str, Submission]
+):
+    backend = VertexBackend(workspace)
+    jobs, builds = cloud.pipelines.faults.calls, cloud.builds.faults.calls
+    began = time.monotonic()
+    assert look(backend, building, watched=list(building)[:3]) == {"starting"}
+    assert time.monotonic() - began < TICK_SECONDS
+    assert jobs == {"ListPipelineJobs": 1}
+    assert builds == {"ListBuilds": MANY / 100}  # that many pages
+    backend.begin_round(building, [])
+    assert {backend.status(uid).step for uid in building} == {"Compiling"}
+
+
+def test_a_tick_over_many_builds_asks_for_one_list_and_writes_nothing(
+    workspace: Workspace, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+):
+    go_on = threading.Event()
+    monkeypatch.setattr(cloud.builds, "run", lambda build, arguments: go_on.wait(120))
+    write_settings(workspace.root, cloud, max_running=MANY)
+    engine = CloudEngine(Workspace(workspace.root), Patience())
+    numbers = [engine.create() for _ in range(MANY)]
+
+    def all_compile() -> bool:
+        engine.tick()
+        return all(engine.see(number).stage == "Compiling" for number in numbers)
+
+    wait_for(all_compile, seconds=120)
+    before = [engine.see(number) for number in numbers]
+    cloud.pipelines.faults.calls.clear()
+    cloud.builds.faults.calls.clear()
+    began = time.monotonic()
+    engine.tick()
+    assert time.monotonic() - began < TICK_SECONDS
+    assert cloud.pipelines.faults.calls == {"ListPipelineJobs": 1}
+    assert cloud.builds.faults.calls == {"ListBuilds": MANY / 100}
+    assert len(cloud.builds.builds) == MANY
+    assert [engine.see(number) for number in numbers] == before  # not even written anew
+    go_on.set()
+    engine.database.close()
+
+
+def test_where_no_build_goes_on_none_is_asked_for(
+    workspace: Workspace, cloud: Cloud, uids: list[str]
+):
+    backend = VertexBackend(workspace)
+    for _ in range(3):
+        assert look(backend, uids, []) == {"running"}
+    assert cloud.builds.faults.calls == {"ListBuilds": 1}  # before the jobs were known
+
+
+def test_builds_and_jobs_of_one_round_are_told_apart(
+    workspace: Workspace, cloud: Cloud, building: dict[str, Submission]
+):
+    queued, failed, done, failed_with_job, unlisted, gone = list(building)[:6]
+    status = Build.Status
+
+    def end(uid: str, to: Build.Status, *, job: bool) -> None:
+        make_build(cloud, building[uid], to)
+        if job:
+            make_job(cloud, standin_spec(uid), building[uid])
+
+    end(queued, status.QUEUED, job=False)
+    end(failed, status.FAILURE, job=False)
+    end(done, status.SUCCESS, job=True)
+    end(failed_with_job, status.TIMEOUT, job=True)
+    cloud.builds.builds[f"build-{unlisted}"].tags = []
+    del cloud.builds.builds[f"build-{gone}"]
+    backend = VertexBackend(workspace)
+    backend.begin_round(building, [])
+    seen = {uid: backend.status(uid) for uid in building}
+    assert (seen[queued].phase, seen[queued].step) == ("starting", "Build queued")
+    assert seen[failed].phase == "failed"
+    assert seen[failed].error is not None
+    assert seen[done].phase == seen[failed_with_job].phase == "running"
+    assert (seen[unlisted].phase, seen[unlisted].step) == ("starting", "Compiling")
+    assert (seen[gone].phase, seen[gone].step) == ("starting", None)
+    assert {seen[uid].step for uid in list(building)[6:]} == {"Compiling"}
+    # The failed one is looked for once more by its name, the two with jobs are looked at.
+    assert cloud.pipelines.faults.calls == {"ListPipelineJobs": 1, "GetPipelineJob": 3}
+    assert cloud.builds.faults.calls == {"ListBuilds": 2, "GetBuild": 2}
+
+
+def test_experiments_with_different_images_share_their_lists(
+    workspace: Workspace, cloud: Cloud, target: CloudTarget
+):
+    uids: list[str] = []
+    for number in range(4):
+        spec, submission = claim(
+            workspace, target.replace(image=f"eu.gcr.io/shop/towerlab:{number}")
+        )
+        if number % 2:
+            make_build(cloud, submission, Build.Status.WORKING)
+        else:
+            make_job(cloud, spec, submission)
+        uids.append(spec.uid)
+    assert look(VertexBackend(workspace), uids, []) == {"starting", "running"}
+    assert cloud.pipelines.faults.calls == {"ListPipelineJobs": 1, "GetPipelineJob": 2}
+    assert cloud.builds.faults.calls == {"ListBuilds": 1}
+
+
+def test_without_builds_jobs_are_seen_and_without_jobs_nothing(
+    workspace: Workspace, cloud: Cloud, target: CloudTarget
+):
+    (_, waiting), (spec, running) = claim(workspace, target), claim(workspace, target)
+    make_build(cloud, waiting, Build.Status.WORKING)
+    make_job(cloud, spec, running)
+    cloud.builds.faults.plan("*", "refuse", status="PERMISSION_DENIED")
+    backend = VertexBackend(workspace)
+    uids = [waiting.job_id.split("-")[1], spec.uid]
+    backend.begin_round(uids, [])
+    with pytest.raises(EnvironmentNotReady, match="Your account may not list the builds"):
+        backend.status(uids[0])
+    assert backend.status(uids[1]).phase == "running"
+    cloud.pipelines.faults.plan("*", "refuse", status="PERMISSION_DENIED")
+    backend.begin_round(uids, [])
+    for uid in uids:
+        with pytest.raises(EnvironmentNotReady, match="Your account may not"):
+            backend.status(uid)

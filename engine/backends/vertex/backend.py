@@ -57,7 +57,8 @@ class VertexBackend:
         from engine.backends.vertex.runs import CloudRuns
 
         settings = self._workspace.settings.cloud
-        return CloudRuns(self._submissions, settings, self._patience or Patience())
+        patience, owner = self._patience or Patience(), self._workspace.id
+        return CloudRuns(self._submissions, settings, patience, owner)
 
     def check_ready(self) -> None:
         """Return when the settings say where experiments run; nothing is asked of Google.
@@ -68,7 +69,7 @@ class VertexBackend:
         target_of(self._workspace.settings.cloud)
 
     def begin_round(self, uids: Collection[str], watched: Collection[str]) -> None:
-        """List the pipeline jobs once, and look at those that changed or are watched."""
+        """List builds and pipeline jobs once, and look at what changed or is watched."""
         self.runs.begin_round(uids, watched)
 
     def submit(self, spec: ExperimentSpec) -> None:

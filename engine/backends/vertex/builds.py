@@ -11,6 +11,7 @@ from google.cloud.devtools.cloudbuild_v1 import (
     BuildOperationMetadata,
     CancelBuildRequest,
     CreateBuildRequest,
+    GetBuildRequest,
     ListBuildsRequest,
 )
 
@@ -21,6 +22,7 @@ from engine.spec import ExperimentSpec
 from engine.spec.cloud import OWNER_LABEL, CloudTarget, build_substitutions, compile_options
 
 _SERVICE = "Cloud Build"
+_PAGE = 500
 Status = Build.Status
 
 ACTIVE = (Status.PENDING, Status.QUEUED, Status.WORKING)
@@ -61,21 +63,42 @@ class Builds:
             metadata = cast(BuildOperationMetadata, started.metadata)
             return str(metadata.build.id)
 
-    def find(self, tag: str, since: datetime | None = None) -> list[Build]:
+    def find(self, tag: str) -> list[Build]:
         """Return the builds with a tag, newest first.
-
-        Args:
-            tag: of the builds.
-            since: only those that were created since then.
 
         Raises:
             EnvironmentNotReady: Cloud Build doesn't answer.
         """
+        return self._list(f'tags="{tag}"')
+
+    def of_owner(self, since: datetime) -> list[Build]:
+        """Return the builds of the target's owner that were created since then, newest first.
+
+        Raises:
+            EnvironmentNotReady: Cloud Build doesn't answer.
+        """
+        created = f'create_time>="{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"'
+        return self._list(f'tags="{owner_tag(self._clients.target)}" AND {created}')
+
+    def get(self, build_id: str) -> Build | None:
+        """Return a build; None when there is none of this id.
+
+        Raises:
+            EnvironmentNotReady: Cloud Build doesn't answer.
+        """
+        name = f"{self._clients.target.parent}/builds/{build_id}"
+        request = GetBuildRequest(name=name, project_id=self._project, id=build_id)
+        with told(_SERVICE, "look at a build", self._project):
+            try:
+                return self._clients.builds.get_build(request, **self._clients.patience.options)
+            except exceptions.NotFound:
+                return None
+
+    def _list(self, wanted: str) -> list[Build]:
         target = self._clients.target
-        wanted = f'tags="{tag}"'
-        if since is not None:
-            wanted += f' AND create_time>="{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"'
-        request = ListBuildsRequest(parent=target.parent, project_id=target.project, filter=wanted)
+        request = ListBuildsRequest(
+            parent=target.parent, project_id=target.project, filter=wanted, page_size=_PAGE
+        )
         with told(_SERVICE, "list the builds", self._project):
             return list(self._clients.builds.list_builds(request, **self._clients.patience.options))
 

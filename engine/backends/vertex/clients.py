@@ -41,11 +41,13 @@ class Patience:
         call: for one answer.
         retries: for an answer, with all repetitions.
         pause: before the first repetition; twice as long before each further one.
+        round: for looks at many runs to begin; the rest waits for the next round.
     """
 
     call: float = 20.0
     retries: float = 45.0
     pause: float = 0.5
+    round: float = 60.0
 
     @property
     def options(self) -> dict[str, Any]:

@@ -99,20 +99,22 @@ class Jobs:
         return {job.job_id: job for job in listed}
 
     def get(self, name: str) -> PipelineJob | None:
-        """Return a job with its tasks; None when there is none of this name.
+        """Return a job with its tasks, without its spec; None when there is none of this name.
 
         Raises:
             EnvironmentNotReady: Vertex AI doesn't answer.
         """
         with told(_SERVICE, "look at a job", self._project):
             try:
-                return self._clients.pipelines.get_pipeline_job(
+                job = self._clients.pipelines.get_pipeline_job(
                     name=name, **self._clients.patience.options
                 )
             except exceptions.NotFound as error:
                 if "pipelinejob" not in str(error).lower():
                     raise
                 return None
+        PipelineJob.pb(job).ClearField("pipeline_spec")  # large, and of no use here
+        return job
 
     def cancel(self, name: str) -> None:
         """Ask a job to end; one that has ended, or is gone, is left alone.

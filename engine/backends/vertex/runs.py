@@ -1,13 +1,15 @@
 """The runs of a workspace on Google Cloud: what the worker asks about them and of them."""
 
+import logging
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 from google.cloud.aiplatform_v1 import PipelineJob
+from google.cloud.devtools.cloudbuild_v1 import Build
 
 from engine.backends.base import RunStatus
 from engine.backends.run_reading import read_progress
@@ -17,23 +19,27 @@ from engine.backends.vertex import mirror
 from engine.backends.vertex.builds import Builds
 from engine.backends.vertex.clients import Clients, Patience
 from engine.backends.vertex.dataflow import Dataflow
-from engine.backends.vertex.jobs import Jobs, ListedJob
+from engine.backends.vertex.jobs import Jobs
 from engine.backends.vertex.logs import PipelineLogsService
+from engine.backends.vertex.problems import WAIT
 from engine.backends.vertex.record import Submission, Submissions, new_submission
+from engine.backends.vertex.rounds import Place, Seen, look_around, place_of
 from engine.backends.vertex.storage import Storage
 from engine.backends.vertex.submitting import Submitter
-from engine.backends.vertex.target import target_of
+from engine.backends.vertex.target import owned, target_of
 from engine.config import CloudSettings
-from engine.errors import EngineError
+from engine.errors import EngineError, EnvironmentNotReady
 from engine.spec import ExperimentSpec
 from engine.spec.cloud import CloudTarget
 from engine.spec.run_folder import ArtifactName, ComponentName, RunError
 
+_log = logging.getLogger(__name__)
+
 _THREADS = 8
 _STALE_SECONDS = 60.0
 """How long what is known of a running job is believed although its list entry hasn't changed."""
-_EARLIER = timedelta(hours=1)
-"""How far clocks here and there may differ."""
+_REMEMBERED = 500
+"""Of how many runs that nobody asks for in a round the last look is kept."""
 
 
 class _Known:
@@ -52,18 +58,21 @@ class CloudRuns:
         submissions: what is known here.
         settings: where experiments that are submitted now run.
         patience: how long to wait for Google.
+        owner: id of the workspace.
     """
 
     def __init__(
-        self, submissions: Submissions, settings: CloudSettings, patience: Patience
+        self, submissions: Submissions, settings: CloudSettings, patience: Patience, owner: str
     ) -> None:
         self._submissions = submissions
         self._settings = settings
         self._patience = patience
+        self._owner = owner
         self._clients: dict[str, Clients] = {}
         self._logs: dict[str, PipelineLogsService] = {}
         self._known: dict[str, _Known] = {}
         self._round: dict[str, RunStatus | EngineError] = {}
+        self._asked_to_end: set[str] = set()  # whose end the round has asked for
         self._lock = threading.RLock()
         self._submitter = Submitter(submissions, lambda submission: self.clients(submission.target))
 
@@ -89,50 +98,66 @@ class CloudRuns:
         self._submitter.ensure(spec)
 
     def begin_round(self, uids: Collection[str], watched: Collection[str]) -> None:
-        """Look at many runs: one list a target, then those that changed, in several threads."""
-        self._round = {}
-        targets: dict[str, list[tuple[str, Submission]]] = {}
-        for uid in uids:
-            submission = self._submissions.read(uid)
-            if submission is not None:
-                targets.setdefault(submission.target.content_hash(), []).append((uid, submission))
-        for found in targets.values():
-            self._look_at_target(found, frozenset(watched))
+        """Look at many runs: the lists of each place, then what changed, in several threads."""
+        self._round, self._asked_to_end = {}, set()
+        submissions = {uid: s for uid in uids if (s := self._submissions.read(uid)) is not None}
+        places: dict[Place, dict[str, Submission]] = {}
+        for uid, submission in submissions.items():
+            places.setdefault(place_of(submission.target), {})[uid] = submission
+        for found in places.values():
+            self._look_at_place(found, frozenset(watched))
+        others = [uid for uid in self._known if uid not in submissions]
+        for uid in others[:-_REMEMBERED]:
+            del self._known[uid]
 
-    def _look_at_target(self, found: list[tuple[str, Submission]], watched: frozenset[str]) -> None:
-        clients = self.clients(found[0][1].target)
-        since = min(submission.submitted_at for _, submission in found) - _EARLIER
+    def _look_at_place(self, found: Mapping[str, Submission], watched: frozenset[str]) -> None:
+        building = [s for uid, s in found.items() if self._may_have_build_only(uid, s)]
+        clients = self.clients(next(iter(found.values())).target)
         try:
-            listed = Jobs(clients).list(since)
+            seen = look_around(clients, found.values(), building)
         except EngineError as error:
-            self._round.update(dict.fromkeys((uid for uid, _ in found), error))
+            self._round.update(dict.fromkeys(found, error))
             return
+        deadline = time.monotonic() + self._patience.round
         with ThreadPoolExecutor(_THREADS) as pool:
             looks = {
-                uid: pool.submit(
-                    self._look_listed,
-                    uid,
-                    submission,
-                    listed.get(submission.job_id),
-                    uid in watched,
-                )
-                for uid, submission in found
+                uid: pool.submit(self._look_within, deadline, uid, submission, seen, uid in watched)
+                for uid, submission in found.items()
             }
-        for uid, look in looks.items():
-            try:
-                self._round[uid] = look.result()
-            except EngineError as error:
-                self._round[uid] = error
+        self._round.update({uid: look.result() for uid, look in looks.items()})
+
+    def _may_have_build_only(self, uid: str, submission: Submission) -> bool:
+        if submission.job_seen or submission.failure or submission.compile != "cloud-build":
+            return False
+        return self._submitter.step(uid) is None
+
+    def _look_within(
+        self, deadline: float, uid: str, submission: Submission, seen: Seen, watched: bool
+    ) -> RunStatus | EngineError:
+        """Look at a run; what goes wrong with one must not keep the others from being looked at."""
+        if time.monotonic() > deadline:
+            return EnvironmentNotReady("Google Cloud answers too slowly now.", hint=WAIT)
+        try:
+            status = self._look_listed(uid, submission, seen, watched)
+            return self._heeded(uid, submission, status, again=False)
+        except EngineError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - told of this run, with where it happened
+            _log.exception("the run %s could not be looked at", uid)
+            return EnvironmentNotReady(f"The run could not be looked at: {error}", hint=WAIT)
 
     def _look_listed(
-        self, uid: str, submission: Submission, listed: ListedJob | None, watched: bool
+        self, uid: str, submission: Submission, seen: Seen, watched: bool
     ) -> RunStatus:
+        listed = seen.jobs.get(submission.job_id)
         if listed is None:
-            return self._look(uid, submission)
+            if submission.job_seen:  # the list may leave it out
+                return self._seen(uid, submission)
+            return self._before_job(uid, submission, partial(seen.builds_of, submission))
         known = self._known.get(uid)
         fresh = known is not None and time.monotonic() - known.looked_at < _STALE_SECONDS
         if known is None or known.stamp != listed.stamp or watched or not fresh:
-            return self._look(uid, submission, listed.stamp)
+            return self._seen(uid, submission, listed.stamp)
         return self._status_of(uid, submission, known.job, live=False)
 
     def status(self, uid: str) -> RunStatus:
@@ -153,7 +178,7 @@ class CloudRuns:
         """Claim a run whose job is there but of which nothing is known here any more."""
         if self._settings.missing:
             return None
-        target = target_of(self._settings)
+        target = owned(target_of(self._settings), self._owner)
         submission = new_submission(uid, target, self._settings.compile, datetime.now(UTC))
         job = Jobs(self.clients(target)).get(submission.job_name)
         if job is None:
@@ -163,19 +188,43 @@ class CloudRuns:
         self._submissions.claim(uid, submission, None)
         return self._submissions.read(uid)
 
-    def _look(
-        self, uid: str, submission: Submission, stamp: tuple[str, str] | None = None
+    def _look(self, uid: str, submission: Submission) -> RunStatus:
+        status = self._seen(uid, submission)
+        return self._heeded(uid, submission, status, again=True)
+
+    def _heeded(
+        self, uid: str, submission: Submission, status: RunStatus, *, again: bool
     ) -> RunStatus:
-        status = self._seen(uid, submission, stamp)
+        """Return a status, and ask for the end of what came to be after somebody asked for it.
+
+        Args:
+            uid: of the run.
+            submission: of the run.
+            status: of the run.
+            again: whether the next request for its end is carried out, too.
+        """
         if submission.cancel_requested and status.phase in ("starting", "running"):
-            self.cancel(uid)  # its build or job may have been made just after the first request
+            self._end(uid)
+            if not again:
+                self._asked_to_end.add(uid)
         return status
 
-    def _seen(self, uid: str, submission: Submission, stamp: tuple[str, str] | None) -> RunStatus:
-        job = Jobs(self.clients(submission.target)).get(submission.job_name)
-        if job is None:
-            self._known.pop(uid, None)
-            return self._before_job(uid, submission)
+    def _seen(
+        self, uid: str, submission: Submission, stamp: tuple[str, str] | None = None
+    ) -> RunStatus:
+        clients = self.clients(submission.target)
+        job = Jobs(clients).get(submission.job_name)
+        if job is not None:
+            return self._of_job(uid, submission, job, stamp)
+        self._known.pop(uid, None)
+        return self._before_job(
+            uid, submission, partial(Builds(clients).find, submission.build_tag)
+        )
+
+    def _of_job(
+        self, uid: str, submission: Submission, job: PipelineJob, stamp: tuple[str, str] | None
+    ) -> RunStatus:
+        self._known.pop(uid, None)  # the newest look is the last one
         self._known[uid] = _Known(stamp or ("", ""), job, time.monotonic())
         if not submission.job_seen:
             submission = self._submissions.change(uid, job_seen=True) or submission
@@ -218,8 +267,10 @@ class CloudRuns:
             hint="The component's log has more.",
         )
 
-    def _before_job(self, uid: str, submission: Submission) -> RunStatus:
-        """Return where a run is whose pipeline job isn't there."""
+    def _before_job(
+        self, uid: str, submission: Submission, find: Callable[[], Sequence[Build]]
+    ) -> RunStatus:
+        """Return where a run is whose pipeline job isn't there; `find` tells of its builds."""
         step = self._submitter.step(uid)
         if step is not None:
             return RunStatus(phase="starting", step=step)
@@ -228,17 +279,20 @@ class CloudRuns:
         if submission.job_seen:
             return RunStatus(phase="vanished", build_id=submission.build_id)
         if submission.compile == "cloud-build":
-            return self._of_build(uid, submission)
+            found = find() or self._builds_left_out(submission)
+            if found:
+                return self._of_builds(uid, submission, found)
         if submission.cancel_requested:
-            return RunStatus(phase="cancelled")
-        return self._claimed(uid)
+            return self._unless_job(uid, submission, RunStatus(phase="cancelled"))
+        return RunStatus(phase="absent" if self._submitter.has_failed(uid) else "starting")
 
-    def _of_build(self, uid: str, submission: Submission) -> RunStatus:
-        found = Builds(self.clients(submission.target)).find(submission.build_tag)
-        if not found:
-            if submission.cancel_requested:
-                return RunStatus(phase="cancelled")
-            return self._claimed(uid)
+    def _builds_left_out(self, submission: Submission) -> Sequence[Build]:
+        if submission.build_id is None:
+            return ()
+        build = Builds(self.clients(submission.target)).get(submission.build_id)
+        return () if build is None else (build,)
+
+    def _of_builds(self, uid: str, submission: Submission, found: Sequence[Build]) -> RunStatus:
         build = found[0]
         if build.id != submission.build_id:
             self._submissions.change(uid, build_id=build.id)
@@ -248,28 +302,37 @@ class CloudRuns:
         if any(b.status in build_states.ACTIVE for b in found):
             return at.replace(step="Compiling")
         if submission.cancel_requested or build.status == build_states.Status.CANCELLED:
-            return at.replace(phase="cancelled")
-        if build.status == build_states.Status.SUCCESS:
-            # The build may have ended between the two looks.
-            job = Jobs(self.clients(submission.target)).get(submission.job_name)
-            return (
-                at.replace(phase="vanished") if job is None else self._seen(uid, submission, None)
+            verdict = at.replace(phase="cancelled")
+        elif build.status == build_states.Status.SUCCESS:
+            verdict = at.replace(phase="vanished")
+        else:
+            error = RunError(
+                message=build_states.reason(build),
+                hint=f"The build's log has more: {build.log_url}",
             )
-        error = RunError(
-            message=build_states.reason(build),
-            hint=f"The build's log has more: {build.log_url}",
-        )
-        return at.replace(phase="failed", error=error)
+            verdict = at.replace(phase="failed", error=error)
+        return self._unless_job(uid, submission, verdict)
 
-    def _claimed(self, uid: str) -> RunStatus:
-        return RunStatus(phase="absent" if self._submitter.has_failed(uid) else "starting")
+    def _unless_job(self, uid: str, submission: Submission, verdict: RunStatus) -> RunStatus:
+        """Return a verdict unless there is a job after all, made since the look at it.
+
+        A build that failed or was cancelled may have made one before.
+        """
+        job = Jobs(self.clients(submission.target)).get(submission.job_name)
+        return verdict if job is None else self._of_job(uid, submission, job, None)
 
     def cancel(self, uid: str) -> None:
-        """Ask for the end of whatever there is of a run.
+        """Ask for the end of whatever there is of a run, unless this round has done so.
 
         Raises:
             EnvironmentNotReady: Google doesn't answer; the request stands.
         """
+        if uid in self._asked_to_end:
+            self._asked_to_end.discard(uid)
+            return
+        self._end(uid)
+
+    def _end(self, uid: str) -> None:
         submission = self._submissions.change(uid, cancel_requested=True)
         if submission is None:
             return

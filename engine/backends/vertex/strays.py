@@ -9,7 +9,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
-from engine.backends.vertex.builds import ACTIVE, Builds, owner_tag
+from engine.backends.vertex.builds import ACTIVE, Builds
 from engine.backends.vertex.clients import Clients
 from engine.backends.vertex.dataflow import Dataflow
 from engine.backends.vertex.jobs import Jobs
@@ -46,8 +46,7 @@ class Strays:
         """
         since = datetime.now(UTC) - _OLDEST
         jobs = Jobs(self._clients).list(since).values()
-        tag = owner_tag(self._clients.target)
-        builds = Builds(self._clients).find(tag, since)
+        builds = Builds(self._clients).of_owner(since)
         dataflow = Dataflow(self._clients).active()
         return [
             *(

@@ -20,9 +20,10 @@ from google.longrunning import operations_pb2
 from tests.cloud.servers import filters
 from tests.cloud.servers.faults import Faults
 from tests.cloud.servers.grpc_server import Method, Service
-from tests.cloud.servers.refusal import refuse
+from tests.cloud.servers.refusal import page_start, refuse
 
 _FILTERS = {"tags": "=", "status": "=", "build_id": "=", "create_time": "< > <= >="}
+_LARGEST_PAGE = 100
 _TAG = re.compile(r"[\w][\w.-]{0,127}")
 _SUBSTITUTION = re.compile(r"\$(?:\{(_[A-Z0-9_]+)\}|(_[A-Z0-9_]+))")
 
@@ -112,7 +113,11 @@ class CloudBuild:
         terms = filters.parse(request.filter, _FILTERS)
         with self._lock:
             found = [b for b in reversed(self.builds.values()) if _matches(b, terms)]
-            return ListBuildsResponse(builds=found[: request.page_size or 100])
+        start = page_start(request.page_token)
+        end = start + min(request.page_size or _LARGEST_PAGE, _LARGEST_PAGE)
+        return ListBuildsResponse(
+            builds=found[start:end], next_page_token=str(end) if end < len(found) else ""
+        )
 
     def _cancel(self, request: CancelBuildRequest) -> Build:
         build = self._found(request.name, request.id)
@@ -172,6 +177,13 @@ def _matches(build: Build, terms: list[filters.Term]) -> bool:
         if term.field == "tags":
             if not set(term.values) & set(build.tags):
                 return False
-        elif not filters.matches(term, str(getattr(build, term.field, ""))):
+        elif not filters.matches(term, _value(build, term.field)):
             return False
     return True
+
+
+def _value(build: Build, field: str) -> str:
+    value = getattr(build, "id" if field == "build_id" else field)
+    if field.endswith("_time"):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.name if field == "status" else str(value)

@@ -29,7 +29,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from tests.cloud.servers import filters
 from tests.cloud.servers.faults import Faults
 from tests.cloud.servers.grpc_server import Method, Service
-from tests.cloud.servers.refusal import refuse
+from tests.cloud.servers.refusal import page_start, refuse
 
 _ENDED = {
     PipelineState.PIPELINE_STATE_SUCCEEDED,
@@ -145,7 +145,7 @@ class PipelineService:
         with self._lock:
             found = [j for j in self.jobs.values() if _matches(j, terms)]
             found.sort(key=lambda job: str(getattr(job, field)), reverse=direction == "desc")
-            start = _page_start(request.page_token)
+            start = page_start(request.page_token)
             end = start + min(request.page_size or 50, _LARGEST_PAGE)
             return ListPipelineJobsResponse(
                 pipeline_jobs=[_shown(job, mask) for job in found[start:end]],
@@ -242,9 +242,3 @@ def _shown(job: PipelineJob, mask: set[str]) -> PipelineJob:
         if field.name not in mask:
             message.ClearField(field.name)
     return shown
-
-
-def _page_start(token: str) -> int:
-    if token and not token.isdigit():
-        refuse("INVALID_ARGUMENT", "Invalid page_token.")
-    return int(token or 0)

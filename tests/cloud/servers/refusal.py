@@ -32,3 +32,10 @@ def refuse(status: str, message: str) -> NoReturn:
         Refusal: always.
     """
     raise Refusal(status, message)
+
+
+def page_start(token: str) -> int:
+    """Return where a page begins; tokens of pages are the number of what came before."""
+    if token and not token.isdigit():
+        refuse("INVALID_ARGUMENT", "Invalid page_token.")
+    return int(token or 0)
