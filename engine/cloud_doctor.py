@@ -4,7 +4,7 @@ Google's libraries take seconds to import: that happens here only where `[cloud]
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError, EnvironmentNotReady
@@ -13,10 +13,11 @@ from engine.workspace import Workspace
 
 if TYPE_CHECKING:
     from engine.backends.vertex.clients import Clients
-    from engine.backends.vertex.strays import Stray
+    from engine.backends.vertex.strays import Search, Stray
 
-_NAME = "Google Cloud"
+_NAME, _STRAYS = "Google Cloud", "stray jobs"
 _CALL_SECONDS, _RETRY_SECONDS = 10.0, 20.0
+_SEARCH_SECONDS = 30.0
 
 
 def examine_cloud(workspace: Workspace) -> Iterator[Check]:
@@ -40,49 +41,54 @@ def examine_cloud(workspace: Workspace) -> Iterator[Check]:
         yield _strays(workspace)
 
 
-def find_strays(workspace: Workspace) -> list["Stray"]:
-    """Return the workspace's jobs in Google Cloud that go on, but that no active experiment knows.
+class StrayHunt:
+    """The workspace's jobs in Google Cloud that go on, but that no active experiment knows.
 
     Raises:
-        EnvironmentNotReady: a setting is missing, or Google or the database doesn't answer.
+        EnvironmentNotReady: a setting is missing.
     """
-    clients = _clients(workspace)
-    from engine.backends.vertex.strays import Strays
-    from engine.store import experiments, open_database
 
-    found = Strays(clients).active()
-    # Read afterwards: an experiment is stored before anything is asked of Google for it.
-    database = open_database(workspace.database_url)
-    try:
-        with database.read() as session:
-            known = {experiment.uid for experiment in experiments.tracked(session)}
-    finally:
-        database.close()
-    return [stray for stray in found if stray.uid not in known]
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._clients = _clients(workspace)
 
+    def find(self) -> "Search":
+        """Return them, and what may have been missed, within half a minute.
 
-def cancel_stray(workspace: Workspace, stray: "Stray") -> None:
-    """Ask for the end of a stray job.
+        Raises:
+            EnvironmentNotReady: the database doesn't answer.
+        """
+        from engine.backends.vertex.strays import Strays
+        from engine.store import experiments, open_database
 
-    Raises:
-        EnvironmentNotReady: its service doesn't answer, or refuses.
-    """
-    clients = _clients(workspace)
-    from engine.backends.vertex.strays import Strays
+        search = Strays(self._clients).active(seconds=_SEARCH_SECONDS)
+        # Read afterwards: an experiment is stored before anything is asked of Google for it.
+        database = open_database(self._workspace.database_url)
+        try:
+            with database.read() as session:
+                known = {experiment.uid for experiment in experiments.tracked(session)}
+        finally:
+            database.close()
+        return search._replace(found=[stray for stray in search.found if stray.uid not in known])
 
-    Strays(clients).cancel(stray)
+    def cancel(self, strays: "Sequence[Stray]") -> "dict[Stray, str]":
+        """Ask for the end of some; return those that may go on, with the reason."""
+        from engine.backends.vertex.strays import Strays
+
+        return Strays(self._clients).cancel(strays, seconds=_SEARCH_SECONDS)
 
 
 def _strays(workspace: Workspace) -> Check:
     try:
-        found = find_strays(workspace)
+        found, missed = StrayHunt(workspace).find()
     except EngineError as error:
-        return Check("stray jobs", "warning", f"could not be looked for: {error.message}")
-    if not found:
-        return Check("stray jobs", "ok", "none: experiments know all that goes on")
+        return Check(_STRAYS, "warning", f"could not be looked for: {error.message}")
+    if not found and not missed:
+        return Check(_STRAYS, "ok", "none: experiments know all that goes on")
     told = ", ".join(f"{stray.service} {stray.id}" for stray in found)
-    hint = "Run `towerlab doctor --cancel-strays`."
-    return Check("stray jobs", "warning", f"no experiment knows: {told}", hint)
+    sentences = [f"no experiment knows: {told}." if found else "none were found, but:", *missed]
+    hint = "Run `towerlab doctor --cancel-strays`." if found else "Ask again later."
+    return Check(_STRAYS, "warning", " ".join(sentences), hint)
 
 
 def _clients(workspace: Workspace) -> "Clients":

@@ -30,8 +30,7 @@ def doctor(invocation: Invocation, cancel_strays: bool, yes: bool) -> int:
     from engine.doctor import examine
 
     if cancel_strays:
-        _cancel_strays(invocation, yes=yes)
-        return 0
+        return _cancel_strays(invocation, yes=yes)
     try:
         workspace = invocation.workspace()
     except NotFound:
@@ -92,27 +91,34 @@ def worker(invocation: Invocation) -> None:
         invocation.err.print("Another worker looks after this workspace already.")
 
 
-def _cancel_strays(invocation: Invocation, *, yes: bool) -> None:
+def _cancel_strays(invocation: Invocation, *, yes: bool) -> int:
     from engine.cli.output import foreign, print_json
-    from engine.cloud_doctor import cancel_stray, find_strays
+    from engine.cloud_doctor import StrayHunt
 
-    workspace = invocation.workspace()
-    found = find_strays(workspace)
+    hunt = StrayHunt(invocation.workspace())
+    found, missed = hunt.find()
     told = [f"{s.service} {s.id}, for an experiment {s.uid or 'unknown'}" for s in found]
+    if not (found or missed):
+        told = ["No experiment misses any of its jobs: there is nothing to cancel."]
     if not invocation.as_json:
-        for line in told or ["No experiment misses any of its jobs: there is nothing to cancel."]:
+        for line in (*told, *missed):
             invocation.out.print(foreign(line))
     if found and not yes:
         if not invocation.may_ask:
             raise InvalidInput("Nobody can be asked whether to cancel them.", hint="Pass --yes.")
         count = "this job" if len(found) == 1 else f"these {len(found)} jobs"
         click.confirm(f"Cancel {count}?", abort=True, err=True)
-    for stray in found:
-        cancel_stray(workspace, stray)
+    failures = hunt.cancel(found)
     if invocation.as_json:
-        print_json({"cancelled": [stray._asdict() for stray in found]})
-    elif found:
-        invocation.out.print(f"Asked {len(found)} to end.")
+        asked = [stray._asdict() for stray in found if stray not in failures]
+        failed = [{**stray._asdict(), "reason": reason} for stray, reason in failures.items()]
+        print_json({"cancelled": asked, "failed": failed, "missed": missed})
+    else:
+        for stray, reason in failures.items():
+            invocation.out.print(foreign(f"{stray.service} {stray.id} may go on: {reason}"))
+        if found:
+            invocation.out.print(f"Asked {len(found) - len(failures)} to end.")
+    return EnvironmentNotReady.exit_code if failures or missed else 0
 
 
 def _print_check(invocation: Invocation, check: "Check") -> None:

@@ -41,14 +41,17 @@ class Tokens:
         seconds: how long a token lasts.
         expired: whether logins are refused, as Google refuses one that has expired.
         logins: the refresh tokens of the people who asked.
+        asked: how often somebody asked.
     """
 
     seconds: int = 3600
     expired: bool = False
     logins: list[str] = field(default_factory=list)
+    asked: int = 0
 
     def answer(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         """Return status, headers and body of the answer to a request for a token."""
+        self.asked += 1
         self.logins += parse_qs(body.decode()).get("refresh_token", [])
         told = {"access_token": "a", "expires_in": self.seconds, "token_type": "Bearer"}
         if self.expired:

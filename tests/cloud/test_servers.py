@@ -19,7 +19,7 @@ from google.cloud.devtools.cloudbuild_v1 import (
 from google.cloud.logging_v2.types import ListLogEntriesRequest
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from engine.backends.vertex.clients import Clients, Patience, checked
+from engine.backends.vertex.clients import Clients, Patience
 from engine.backends.vertex.target import target_of
 from engine.spec.cloud import JOB_LABEL, job_id
 from tests.cloud.servers.cloud import Cloud
@@ -185,17 +185,17 @@ def test_dataflow_lists_jobs_without_labels_and_refuses_what_it_does_not_know(
     cloud: Cloud, clients: Clients
 ):
     started = cloud.dataflow.start("beam", {JOB_LABEL: "x"})
-    session, url = clients.session, clients.dataflow_url
-    listed = checked(session.get(url, params={"filter": "ACTIVE"}))["jobs"]
+    ask, url = clients.ask, clients.dataflow_url
+    listed = ask("GET", url, query={"filter": "ACTIVE"})["jobs"]
     assert ["labels" in j for j in listed if j["id"] == started] == [False]
-    assert checked(session.get(f"{url}/{started}"))["labels"] == {JOB_LABEL: "x"}
+    assert ask("GET", f"{url}/{started}")["labels"] == {JOB_LABEL: "x"}
     for params in ({"filter": "RUNNING"}, {"state": "x"}):
         with pytest.raises(exceptions.BadRequest):
-            checked(session.get(url, params=params))
+            ask("GET", url, query=params)
     with pytest.raises(exceptions.BadRequest):
-        checked(session.put(f"{url}/{started}", json={"state": "JOB_STATE_CANCELLED"}))
+        ask("PUT", f"{url}/{started}", body={"state": "JOB_STATE_CANCELLED"})
     with pytest.raises(exceptions.NotFound):
-        checked(session.get(url.replace("europe-west1", "europe-west4")))
+        ask("GET", url.replace("europe-west1", "europe-west4"))
     cloud.dataflow.end(started)
 
 
@@ -203,8 +203,8 @@ def test_the_project_refuses_unknown_names_and_permissions(clients: Clients):
     url = clients.service_url("Resource Manager", "v1/projects/shop-test:testIamPermissions")
     for body in ({"permission": ["a.b.c"]}, {"permissions": ["aiplatform.*"]}):
         with pytest.raises(exceptions.BadRequest):
-            checked(clients.session.post(url, json=body))
+            clients.ask("POST", url, body=body)
     services = clients.service_url("Service Usage", "v1/projects/shop-test/services")
     for params in ({"filter": "on"}, {"size": "3"}):
         with pytest.raises(exceptions.BadRequest):
-            checked(clients.session.get(services, params=params))
+            clients.ask("GET", services, query=params)

@@ -1,5 +1,6 @@
 """Jobs that no experiment knows: found by the label of the workspace, cancelled when asked to."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,15 +9,19 @@ from google.cloud.aiplatform_v1 import CreatePipelineJobRequest, PipelineState
 from google.cloud.devtools.cloudbuild_v1 import Build
 
 from engine.backends.vertex.builds import owner_tag
+from engine.backends.vertex.clients import Clients, Patience
+from engine.backends.vertex.dataflow import Dataflow
+from engine.backends.vertex.strays import Strays
 from engine.backends.vertex.target import owned, target_of
-from engine.cloud_doctor import find_strays
+from engine.cloud_doctor import StrayHunt, examine_cloud
+from engine.errors import EnvironmentNotReady
 from engine.spec.cloud import JOB_LABEL, CloudTarget, job_id
 from engine.workspace import Workspace
 from tests.cloud.servers.cloud import Cloud
 from tests.cloud.servers.fixtures import cloud, cloud_workspace, served
 from tests.cloud.servers.standin_builds import standin_job
 from tests.engine.cli.command import Command
-from tests.faults.cloud_engine import CloudEngine
+from tests.faults.cloud_engine import IMPATIENT, CloudEngine
 from tests.faults.standin import Behaviour, standin_spec
 
 __all__ = ["cloud", "served"]
@@ -80,10 +85,12 @@ def test_what_no_experiment_knows_is_found_and_nothing_else(
     engine = CloudEngine(workspace)
     number = engine.create(Behaviour(seconds=600))
     engine.tick_until(number, "running")
-    assert find_strays(workspace) == []
+    assert StrayHunt(workspace).find() == ([], [])
     dataflow = start(cloud, mine, STRAY)
     start(cloud, others, OTHER)
-    assert [tuple(stray) for stray in find_strays(workspace)] == [
+    found, missed = StrayHunt(workspace).find()
+    assert missed == []
+    assert [tuple(stray) for stray in found] == [
         ("Vertex AI", job_id(STRAY, 1), STRAY),
         ("Cloud Build", f"build-{STRAY}", STRAY),
         ("Dataflow", dataflow, STRAY),
@@ -99,7 +106,7 @@ def test_a_job_that_outlives_its_experiment_is_found(
     ended = engine.tick_until(number, "completed")
     dataflow = cloud.dataflow.start("beam", {**mine.labels, JOB_LABEL: "x"})
     cloud.dataflow.jobs[dataflow]["labels"][JOB_LABEL] = job_id(ended.uid, 1)
-    assert [stray.id for stray in find_strays(workspace)] == [dataflow]
+    assert [stray.id for stray in StrayHunt(workspace).find().found] == [dataflow]
     engine.database.close()
 
 
@@ -124,4 +131,119 @@ def test_they_are_listed_and_cancelled_when_somebody_says_so(
     assert "Asked 3 to end." in done.out
     assert states(cloud, STRAY, own) == (False, False, False)
     assert states(cloud, OTHER, theirs) == (True, True, True)
-    assert command("doctor", "--cancel-strays", "--json").json == {"cancelled": []}
+    nothing = {"cancelled": [], "failed": [], "missed": []}
+    assert command("doctor", "--cancel-strays", "--json").json == nothing
+
+
+def test_services_that_are_slow_or_refuse_cost_one_deadline_and_hide_nothing(
+    cloud: Cloud, mine: CloudTarget
+):
+    start(cloud, mine, STRAY)
+    cloud.pipelines.faults.plan("ListPipelineJobs", "hang")
+    cloud.builds.faults.plan("ListBuilds", "refuse", status="PERMISSION_DENIED")
+    cloud.dataflow.faults.plan("GetJob", "hang")
+    patient = Clients(mine, cloud.settings.endpoints, Patience(call=60, retries=60))
+    began = time.monotonic()
+    found, missed = Strays(patient).active(seconds=1)
+    assert time.monotonic() - began < 10
+    assert found == []
+    assert missed == [
+        "Vertex AI didn't tell all that goes on within 1 s.",
+        "Cloud Build couldn't be looked through: Your account may not list the builds (Cloud Build"
+        " in project shop-test).",
+        "Dataflow didn't tell all that goes on within 1 s.",
+    ]
+    cloud.clear_faults()
+
+
+def test_what_was_not_looked_at_is_told(workspace: Workspace, cloud: Cloud, mine: CloudTarget):
+    command = Command(workspace.root)
+    cloud.builds.faults.plan("ListBuilds", "refuse", status="PERMISSION_DENIED")
+    *_, check = examine_cloud(workspace)
+    assert (check.name, check.state) == ("stray jobs", "warning")
+    assert check.message.startswith("none were found, but: Cloud Build couldn't be looked through")
+    assert check.hint == "Ask again later."
+    start(cloud, mine, STRAY)
+    *_, check = examine_cloud(workspace)
+    assert check.message.startswith("no experiment knows: Vertex AI qt-")
+    assert "Cloud Build couldn't be looked through" in check.message
+    done = command("doctor", "--cancel-strays", "--yes")
+    assert done.code == 3
+    assert "Cloud Build couldn't be looked through: Your account" in " ".join(done.out.split())
+    assert "Asked 2 to end." in done.out
+
+
+def test_what_is_refused_keeps_nothing_else_from_being_cancelled(
+    workspace: Workspace, cloud: Cloud, mine: CloudTarget
+):
+    dataflow = start(cloud, mine, STRAY)
+    cloud.pipelines.faults.plan("CancelPipelineJob", "refuse", status="PERMISSION_DENIED")
+    cloud.dataflow.faults.plan("UpdateJob", "refuse", status="INVALID_ARGUMENT", message="no such")
+    done = Command(workspace.root)("doctor", "--cancel-strays", "--yes", "--json")
+    assert done.code == 3
+    assert [stray["service"] for stray in done.json["cancelled"]] == ["Cloud Build"]
+    assert [stray["service"] for stray in done.json["failed"]] == ["Vertex AI", "Dataflow"]
+    reasons = [stray["reason"] for stray in done.json["failed"]]
+    assert reasons[0] == "Your account may not cancel a job (Vertex AI in project shop-test)."
+    assert reasons[1].startswith(f"Dataflow refuses to cancel the job {dataflow}: ")
+    assert reasons[1].endswith("no such")
+    assert states(cloud, STRAY, dataflow) == (True, False, True)
+
+
+def test_many_are_cancelled_with_the_clients_that_found_them(
+    workspace: Workspace, cloud: Cloud, mine: CloudTarget
+):
+    many = [f"{number:016x}" for number in range(10)]
+    dataflow = {uid: start(cloud, mine, uid) for uid in many}
+    before = cloud.bucket.tokens.asked
+    done = Command(workspace.root)("doctor", "--cancel-strays", "--yes")
+    assert "Asked 30 to end." in done.out
+    assert {states(cloud, uid, dataflow[uid]) for uid in many} == {(False, False, False)}
+    assert cloud.bucket.tokens.asked - before <= 3  # at most one for each thread of the search
+
+
+@pytest.mark.parametrize("state", ["DONE", "FAILED", "CANCELLED", "CANCELLING"])
+def test_a_dataflow_job_that_ends_meanwhile_is_left_alone(
+    cloud: Cloud, mine: CloudTarget, state: str
+):
+    dataflow = Dataflow(Clients(mine, cloud.settings.endpoints, IMPATIENT))
+    job = cloud.dataflow.start("beam", {JOB_LABEL: "x"})
+    cloud.dataflow.jobs[job]["currentState"] = f"JOB_STATE_{state}"
+    dataflow.cancel(job)
+    assert cloud.dataflow.jobs.pop(job)["currentState"] == f"JOB_STATE_{state}"
+    dataflow.cancel(job)
+
+
+def test_a_bad_request_to_cancel_a_dataflow_job_is_told(cloud: Cloud, mine: CloudTarget):
+    dataflow = Dataflow(Clients(mine, cloud.settings.endpoints, IMPATIENT))
+    job = cloud.dataflow.start("beam", {JOB_LABEL: "x"})
+    cloud.dataflow.faults.plan("UpdateJob", "refuse", status="INVALID_ARGUMENT", message="Why so?")
+    with pytest.raises(EnvironmentNotReady, match=f"refuses to cancel the job {job}: .*Why so"):
+        dataflow.cancel(job)
+    assert cloud.dataflow.jobs[job]["currentState"] == "JOB_STATE_RUNNING"
+
+
+@pytest.mark.parametrize("status", ["UNAVAILABLE", "RESOURCE_EXHAUSTED"])
+def test_what_passes_by_itself_does_not_keep_dataflow_jobs_going(
+    cloud: Cloud, mine: CloudTarget, status: str
+):
+    dataflow = Dataflow(Clients(mine, cloud.settings.endpoints, IMPATIENT))
+    job = cloud.dataflow.start("beam", {JOB_LABEL: "x"})
+    cloud.dataflow.faults.plan("*", "refuse", status=status, times=2)
+    assert dataflow.cancel_of("x") == 1
+    cloud.dataflow.faults.plan("UpdateJob", "lose", times=1)
+    dataflow.cancel(cloud.dataflow.start("beam", {JOB_LABEL: "y"}))
+    assert cloud.dataflow.jobs[job]["currentState"] == "JOB_STATE_CANCELLED"
+    assert set(cloud.dataflow.states()) == {"JOB_STATE_CANCELLED"}
+
+
+def test_of_other_dataflow_jobs_no_more_is_asked_than_needed(cloud: Cloud, mine: CloudTarget):
+    cloud.dataflow.start("clicks", {}, kind="STREAMING")
+    ending = cloud.dataflow.start("beam", {JOB_LABEL: "x"})
+    cloud.dataflow.jobs[ending]["currentState"] = "JOB_STATE_CANCELLING"
+    for number in range(150):
+        cloud.dataflow.start(f"other-{number}", {JOB_LABEL: "y"} if number == 149 else {})
+    cloud.dataflow.faults.calls.clear()
+    found = list(Dataflow(Clients(mine, cloud.settings.endpoints, IMPATIENT)).active())
+    assert [job.pipeline_job for job in found] == ["y"]
+    assert cloud.dataflow.faults.calls == {"ListJobs": 2, "GetJob": 150}

@@ -1,9 +1,10 @@
 """Google's clients: made here alone, when one is first needed, and shared by all threads."""
 
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from google.api_core import exceptions
 from google.api_core.client_options import ClientOptions
@@ -13,7 +14,8 @@ from google.cloud.aiplatform_v1 import PipelineServiceClient
 from google.cloud.devtools.cloudbuild_v1 import CloudBuildClient
 from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
 from google.cloud.storage import Client as StorageClient
-from requests import Response
+from requests import ConnectionError as NoConnection
+from requests import Timeout
 
 from engine.backends.vertex.login import Login
 from engine.backends.vertex.problems import API_NAMES, is_login
@@ -30,6 +32,8 @@ _PASSING = (
     exceptions.InternalServerError,
     exceptions.BadGateway,
     exceptions.GatewayTimeout,
+    NoConnection,
+    Timeout,
 )
 
 
@@ -151,22 +155,41 @@ class Clients:
         target = self.target
         return f"{host}/v1b3/projects/{target.project}/locations/{target.dataflow_region}/jobs"
 
+    def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Return what a service without a client library here answers; repeated while that helps.
+
+        Args:
+            method: of HTTP; what it does must do no harm when it is done twice.
+            url: of what is asked for.
+            query: options of the address.
+            body: is sent as JSON.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPIError: it refuses, or is out of order for long.
+        """
+
+        def once() -> dict[str, Any]:
+            seconds = cast(int, self.patience.call)  # or a part of one, whatever the type says
+            answer = self.session.request(method, url, params=query, json=body, timeout=seconds)
+            if answer.status_code >= 400:
+                raise exceptions.from_http_response(answer)
+            found: dict[str, Any] = answer.json()
+            return found
+
+        repeated: Callable[[], dict[str, Any]] = self.patience.options["retry"](once)
+        return repeated()
+
     def service_url(self, service: str, path: str) -> str:
         """Return an address of a service that only `towerlab doctor` asks."""
         host = self._endpoints.services or f"https://{API_NAMES[service]}"
         return f"{host}/{path}"
-
-
-def checked(answer: Response) -> dict[str, Any]:
-    """Return the JSON of an answer.
-
-    Raises:
-        google.api_core.exceptions.GoogleAPIError: it is no success.
-    """
-    if answer.status_code >= 400:
-        raise exceptions.from_http_response(answer)
-    found: dict[str, Any] = answer.json()
-    return found
 
 
 def _passes(error: BaseException) -> bool:

@@ -1,18 +1,25 @@
 """Dataflow's jobs that a pipeline job has started, found by their label.
 
-There is no client library for Dataflow here, and two calls are all that is needed. Lists may leave
+There is no client library for Dataflow here, and three calls are all that is needed. Lists leave
 out labels, so each active job is asked for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.backends.vertex.clients import Clients, checked
+from google.api_core import exceptions
+
+from engine.backends.vertex.clients import Clients
 from engine.backends.vertex.problems import told
 from engine.spec.cloud import JOB_LABEL, OWNER_LABEL
 
 _SERVICE = "Dataflow"
+_ENDING = frozenset(
+    f"JOB_STATE_{state}"
+    for state in ("CANCELLING", "CANCELLED", "DONE", "FAILED", "UPDATED", "DRAINED")
+)
+"""States of a job that has ended, or that was asked to."""
 
 
 @dataclass(frozen=True)
@@ -49,46 +56,54 @@ class Dataflow:
         Raises:
             EnvironmentNotReady: it can't be asked now.
         """
-        body = {"requestedState": "JOB_STATE_CANCELLED"}
+        url = f"{self._clients.dataflow_url}/{job_id}"
         with told(_SERVICE, f"cancel the job {job_id}", self._project):
-            answer = self._clients.session.put(
-                f"{self._clients.dataflow_url}/{job_id}",
-                json=body,
-                timeout=self._clients.patience.call,
-            )
-            if answer.status_code not in (400, 404):  # it has ended meanwhile
-                checked(answer)
+            try:
+                self._clients.ask("PUT", url, body={"requestedState": "JOB_STATE_CANCELLED"})
+            except exceptions.NotFound:
+                return
+            except (exceptions.BadRequest, exceptions.Conflict):
+                # So it answers when a job has ended meanwhile, but not only then.
+                if not _is_ending(self._clients.ask("GET", url)):
+                    raise
 
     def active(self) -> Iterator[DataflowJob]:
-        """Yield the active jobs that have our labels.
+        """Yield the jobs that have our labels, and that nobody has asked to end.
 
         Raises:
             EnvironmentNotReady: they can't be listed now.
         """
-        token = ""
+        query = {"filter": "ACTIVE"}
         while True:
-            page = self._get(
-                "", {"filter": "ACTIVE", "pageToken": token} if token else {"filter": "ACTIVE"}
-            )
+            with told(_SERVICE, "list the jobs", self._project):
+                page = self._clients.ask("GET", self._clients.dataflow_url, query=query)
             for listed in page.get("jobs", ()):
-                job = listed if "labels" in listed else self._get(f"/{listed['id']}", {})
-                labels = job.get("labels", {})
+                labels = {} if _is_none_of_ours(listed) else self._labels(listed)
                 if JOB_LABEL in labels:
                     yield DataflowJob(
-                        id=str(job["id"]),
-                        name=str(job.get("name", "")),
-                        pipeline_job=str(labels[JOB_LABEL]),
-                        owner=str(labels.get(OWNER_LABEL, "")),
+                        id=str(listed["id"]),
+                        name=str(listed.get("name", "")),
+                        pipeline_job=labels[JOB_LABEL],
+                        owner=labels.get(OWNER_LABEL, ""),
                     )
-            token = page.get("nextPageToken", "")
-            if not token:
+            if not page.get("nextPageToken"):
                 return
+            query = {**query, "pageToken": str(page["nextPageToken"])}
 
-    def _get(self, path: str, params: dict[str, str]) -> dict[str, Any]:
-        with told(_SERVICE, "list the jobs", self._project):
-            answer = self._clients.session.get(
-                self._clients.dataflow_url + path,
-                params=params,
-                timeout=self._clients.patience.call,
-            )
-            return checked(answer)
+    def _labels(self, listed: Mapping[str, Any]) -> dict[str, str]:
+        """Return the labels of a listed job; one that is gone meanwhile has none."""
+        with told(_SERVICE, "look at a job", self._project):
+            try:
+                url = f"{self._clients.dataflow_url}/{listed['id']}"
+                job = listed if "labels" in listed else self._clients.ask("GET", url)
+            except exceptions.NotFound:
+                return {}
+        return {str(key): str(value) for key, value in job.get("labels", {}).items()}
+
+
+def _is_none_of_ours(job: Mapping[str, Any]) -> bool:
+    return _is_ending(job) or job.get("type") == "JOB_TYPE_STREAMING"
+
+
+def _is_ending(job: Mapping[str, Any]) -> bool:
+    return job.get("currentState") in _ENDING

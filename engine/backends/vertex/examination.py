@@ -16,7 +16,7 @@ from urllib.parse import quote
 from google.api_core import exceptions
 from google.auth.transport.requests import Request
 
-from engine.backends.vertex.clients import Clients, checked
+from engine.backends.vertex.clients import Clients
 from engine.backends.vertex.problems import WAIT, Refused, told
 from engine.config import CloudSettings
 from engine.errors import EngineError
@@ -288,11 +288,4 @@ def _ask(
         EnvironmentNotReady: it doesn't answer, or refuses.
     """
     with told(service, what, clients.target.project):
-        answer = clients.session.request(
-            method,
-            clients.service_url(service, path),
-            params=query,
-            json=body,
-            timeout=int(clients.patience.call),
-        )
-        return checked(answer)
+        return clients.ask(method, clients.service_url(service, path), query=query, body=body)

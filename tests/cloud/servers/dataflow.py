@@ -7,7 +7,8 @@ from typing import Any
 from tests.cloud.servers.http_server import JsonService, Request, Route
 from tests.cloud.servers.refusal import refuse
 
-_ACTIVE = {"JOB_STATE_RUNNING", "JOB_STATE_PENDING", "JOB_STATE_QUEUED"}
+_RUNNING = {"JOB_STATE_RUNNING", "JOB_STATE_PENDING", "JOB_STATE_QUEUED"}
+_ACTIVE = {*_RUNNING, "JOB_STATE_CANCELLING"}
 
 
 class Dataflow(JsonService):
@@ -27,14 +28,14 @@ class Dataflow(JsonService):
         self._lock = threading.Lock()
         self.jobs: dict[str, dict[str, Any]] = {}
 
-    def start(self, name: str, labels: dict[str, str]) -> str:
+    def start(self, name: str, labels: dict[str, str], kind: str = "BATCH") -> str:
         """Let a job run; return its id."""
         with self._lock:
             job_id = f"{datetime.now(UTC):%Y-%m-%d_%H_%M_%S}-{len(self.jobs)}"
             self.jobs[job_id] = {
                 "id": job_id,
                 "name": name,
-                "type": "JOB_TYPE_BATCH",
+                "type": f"JOB_TYPE_{kind}",
                 "currentState": "JOB_STATE_RUNNING",
                 "createTime": datetime.now(UTC).isoformat(),
                 "labels": labels,
@@ -77,9 +78,11 @@ class Dataflow(JsonService):
             refuse("INVALID_ARGUMENT", f"Unknown name {sorted(unknown)}.")
         with self._lock:
             job = self._found(request)
-            if job["currentState"] not in _ACTIVE:
+            if request.body.get("requestedState") != "JOB_STATE_CANCELLED":
+                refuse("INVALID_ARGUMENT", "This server only cancels jobs.")
+            if job["currentState"] not in _RUNNING:
                 refuse("FAILED_PRECONDITION", "Cannot cancel a job that has ended.")
-            job["currentState"] = request.body["requestedState"]
+            job["currentState"] = "JOB_STATE_CANCELLED"
             return dict(job)
 
     def _found(self, request: Request) -> dict[str, Any]:
