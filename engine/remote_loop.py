@@ -34,8 +34,7 @@ class RemoteLoop:
         scheduler: over these backends.
         lease: fences what is written.
         look_seconds: how often the database is looked at.
-        on_end: called when the thread ends by itself: another worker has taken over, or there is a
-            bug; a worker that is started anew goes on.
+        on_end: called when the thread ends by itself: another worker has taken over.
     """
 
     def __init__(
@@ -105,6 +104,9 @@ class RemoteLoop:
             except (EnvironmentNotReady, OSError) as error:
                 _log.warning("trying again in %.0f s: %s", RETRY_SECONDS, error)
                 pause = RETRY_SECONDS
+            except Exception:  # noqa: BLE001 - a bug must not leave all runs elsewhere alone
+                _log.exception("trying again in %.0f s", RETRY_SECONDS)
+                pause = RETRY_SECONDS
             self._wake.wait(pause)
 
     def _answer_all(self) -> None:
@@ -129,4 +131,7 @@ class RemoteLoop:
             return error.message, error.hint
         except OSError as error:
             return f"{fetch.name} can't be stored: {error}", "Free space on the disk."
+        except Exception as error:  # noqa: BLE001 - whoever asked waits for an answer
+            _log.exception("%s of experiment %d can't be fetched", fetch.name, fetch.number)
+            return f"{fetch.name} can't be fetched: {error!r}", "The worker's log has more."
         return "", ""

@@ -109,7 +109,7 @@ class Scheduler:
             raise
         except NotFound:
             return "vanished"
-        except (EngineError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - what is wrong with one stays with it
             self._postpone(experiment, error)
             return None
         self.removed |= experiment.ended
@@ -122,7 +122,7 @@ class Scheduler:
             raise
         except NotFound:
             return False
-        except (EngineError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - what is wrong with one stays with it
             self._postpone(experiment, error)
             return True  # it may have been started
         if not started:
@@ -135,8 +135,17 @@ class Scheduler:
         return self._clock() < self._retry_at.get(experiment.number, 0.0)
 
     def _postpone(self, experiment: Tracked, error: Exception) -> None:
-        _log.warning("experiment %d is tried again soon: %s", experiment.number, error)
+        expected = isinstance(error, (EngineError, OSError))
+        _log.warning(
+            "experiment %d is tried again soon: %s",
+            *(experiment.number, error),
+            exc_info=None if expected else error,
+        )
         self._retry_at[experiment.number] = self._clock() + RETRY_SECONDS
+        if not expected:
+            error = EngineError(
+                f"It can't be looked at: {error!r}", hint="Its worker's log has more."
+            )
         if isinstance(error, EngineError) and self._backends[experiment.backend].remote:
             with contextlib.suppress(NotFound):
                 self._service.note_trouble(experiment.number, error)

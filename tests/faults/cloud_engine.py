@@ -1,8 +1,13 @@
 """An engine in this process whose experiments run on the test servers, moved on tick by tick."""
 
+from collections.abc import Callable
+
+from engine.backends.base import Backend
 from engine.backends.vertex.backend import VertexBackend
 from engine.backends.vertex.clients import Patience
 from engine.experiments import ExperimentService
+from engine.lease import Lease
+from engine.remote_loop import RemoteLoop
 from engine.scheduling import Scheduler
 from engine.store import Database, experiments, open_database
 from engine.store.experiments import Tracked
@@ -41,6 +46,18 @@ class CloudEngine:
         )
         self.scheduler = Scheduler(
             self.database, {"vertex": self.backend}, self.service, lambda: self.now
+        )
+
+    def remote_loop(
+        self, lease: Lease, on_end: Callable[[], None], backend: Backend | None = None
+    ) -> RemoteLoop:
+        """Return the worker's thread for these experiments, by the real clock."""
+        backends: dict[str, Backend] = {"vertex": backend or self.backend}
+        cache = self.workspace.cache
+        service = ExperimentService(self.database, backends, SamplePlanner(), cache, lease)
+        scheduler = Scheduler(self.database, backends, service)
+        return RemoteLoop(
+            self.database, backends, scheduler, lease, look_seconds=0.1, on_end=on_end
         )
 
     def create(self, behaviour: Behaviour | None = None) -> int:
