@@ -35,6 +35,16 @@ PLUGIN = "Getting metadata from plugin failed with error: "
             SIGN_IN,
         ),
         (
+            api.InternalServerError(PLUGIN + "Your default credentials were not found."),
+            "Nobody is signed in to Google Cloud.",
+            SIGN_IN,
+        ),
+        (
+            api.ServiceUnavailable(PLUGIN + "('File x is not a valid json file.', e)"),
+            "Nobody is signed in to Google Cloud.",
+            SIGN_IN,
+        ),
+        (
             auth.RefreshError("invalid_grant: Token has been expired or revoked."),
             "The login to Google Cloud has expired.",
             SIGN_IN,

@@ -69,3 +69,17 @@ def test_a_login_that_expires_changes_nothing_and_a_new_one_goes_on(
     assert engine.tick_until(waiting, "completed", "failed").status == "completed"
     assert engine.tick_until(running, "running").error_message is None
     assert cloud.bucket.tokens.logins[-1] == "second"
+
+
+def test_who_signs_out_is_told_so_and_goes_on_with_the_next_login(
+    engine: CloudEngine, cloud: Cloud, login: Path
+):
+    sign_in(login, "first")
+    running = engine.create(Behaviour(seconds=600))
+    engine.tick_until(running, "running")
+    login.unlink()
+    assert engine.tick_until_told(running, NOBODY).status == "running"
+    sign_in(login, "second")
+    engine.tick_until(running, "running")
+    engine.tick()
+    assert engine.see(running).error_message is None

@@ -1,9 +1,10 @@
 """Google's clients: made here alone, when one is first needed, and shared by all threads."""
 
+import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
 from google.api_core import exceptions
@@ -11,9 +12,19 @@ from google.api_core.client_options import ClientOptions
 from google.api_core.retry import Retry
 from google.auth.transport.requests import AuthorizedSession
 from google.cloud.aiplatform_v1 import PipelineServiceClient
+from google.cloud.aiplatform_v1.services.pipeline_service.transports import (
+    PipelineServiceGrpcTransport,
+)
 from google.cloud.devtools.cloudbuild_v1 import CloudBuildClient
+from google.cloud.devtools.cloudbuild_v1.services.cloud_build.transports import (
+    CloudBuildGrpcTransport,
+)
 from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
+from google.cloud.logging_v2.services.logging_service_v2.transports import (
+    LoggingServiceV2GrpcTransport,
+)
 from google.cloud.storage import Client as StorageClient
+from grpc import Channel
 from requests import ConnectionError as NoConnection
 from requests import Timeout
 
@@ -25,6 +36,8 @@ from engine.spec.cloud import CloudTarget
 if TYPE_CHECKING:
     from engine.bigquery.warehouse import Warehouse
 
+logging.getLogger("grpc._plugin_wrapping").setLevel(logging.CRITICAL)
+"""What it logs, a login that has expired, is raised as well."""
 _PASSING = (
     exceptions.ServiceUnavailable,
     exceptions.DeadlineExceeded,
@@ -46,24 +59,31 @@ class Patience:
         retries: for an answer, with all repetitions.
         pause: before the first repetition; twice as long before each further one.
         round: for looks at many runs to begin; the rest waits for the next round.
+        silence: after which a connection that waits for an answer is asked for a sign of life. A
+            machine that was asleep believes in connections that are gone.
     """
 
     call: float = 20.0
     retries: float = 45.0
     pause: float = 0.5
     round: float = 60.0
+    silence: float = 30.0
 
     @property
     def options(self) -> dict[str, Any]:
         """`timeout` and `retry` of a call that may be repeated, with jitter between."""
-        retry = Retry(
+        return {"timeout": self.call, "retry": self.retry()}
+
+    def retry(self, on_error: Callable[[Exception], None] | None = None) -> Retry:
+        """Return how a call is repeated; `on_error` is called before each repetition."""
+        return Retry(
             predicate=_passes,
             initial=self.pause,
             maximum=8.0,
             multiplier=2.0,
             timeout=self.retries,
+            on_error=on_error,
         )
-        return {"timeout": self.call, "retry": retry}
 
     @property
     def once(self) -> dict[str, Any]:
@@ -104,7 +124,9 @@ class Clients:
         endpoint = self.target.endpoint or f"{self.target.region}-aiplatform.googleapis.com"
         with self._lock:
             return PipelineServiceClient(
-                credentials=self.credentials, client_options=ClientOptions(api_endpoint=endpoint)
+                credentials=self.credentials,
+                client_options=ClientOptions(api_endpoint=endpoint),
+                transport=self._lively(PipelineServiceGrpcTransport),
             )
 
     @cached_property
@@ -113,7 +135,9 @@ class Clients:
         endpoint = self._endpoints.build or None
         with self._lock:
             return CloudBuildClient(
-                credentials=self.credentials, client_options=ClientOptions(api_endpoint=endpoint)
+                credentials=self.credentials,
+                client_options=ClientOptions(api_endpoint=endpoint),
+                transport=self._lively(CloudBuildGrpcTransport),
             )
 
     @cached_property
@@ -122,8 +146,25 @@ class Clients:
         endpoint = self._endpoints.logging or None
         with self._lock:
             return LoggingServiceV2Client(
-                credentials=self.credentials, client_options=ClientOptions(api_endpoint=endpoint)
+                credentials=self.credentials,
+                client_options=ClientOptions(api_endpoint=endpoint),
+                transport=self._lively(LoggingServiceV2GrpcTransport),
             )
+
+    def _lively(self, transport: Any) -> Callable[..., Any]:  # noqa: ANN401 - they have no common type
+        """Return what makes a transport whose connection is given up once it is dead."""
+        patience = self.patience
+
+        def channel(host: str, *, options: Sequence[tuple[str, int]], **others: object) -> Channel:
+            answer_ms = int(patience.call * 500)
+            lively = [
+                ("grpc.keepalive_time_ms", int(patience.silence * 1000)),
+                ("grpc.keepalive_timeout_ms", answer_ms),
+                ("grpc.http2.ping_timeout_ms", answer_ms),
+            ]
+            return transport.create_channel(host, options=[*options, *lively], **others)
+
+        return partial(transport, channel=channel)
 
     @cached_property
     def storage(self) -> StorageClient:
@@ -183,7 +224,7 @@ class Clients:
             found: dict[str, Any] = answer.json()
             return found
 
-        repeated: Callable[[], dict[str, Any]] = self.patience.options["retry"](once)
+        repeated: Callable[[], dict[str, Any]] = self.patience.retry()(once)
         return repeated()
 
     def service_url(self, service: str, path: str) -> str:

@@ -14,6 +14,9 @@ from google.auth.credentials import Credentials
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _FILE = "application_default_credentials.json"
+_Stamp = tuple[str, int, int]
+_NOBODY: _Stamp = ("", 0, 0)
+"""Of no file: what is there now is read anew."""
 
 
 class Login(Credentials):
@@ -54,7 +57,7 @@ class Login(Credentials):
         try:
             self._inner, _ = google.auth.default(scopes=[_SCOPE])
         except exceptions.DefaultCredentialsError:
-            self._stamp = None
+            self._stamp = _NOBODY  # so that what was read before counts no more
             raise
         self._quota_project_id = self._inner.quota_project_id
 
@@ -67,7 +70,7 @@ def credentials_file() -> Path:
     return (Path(folder) if folder else Path.home() / ".config" / "gcloud") / _FILE
 
 
-def _stamp() -> tuple[str, int, int] | None:
+def _stamp() -> _Stamp | None:
     path = credentials_file()
     try:
         found = path.stat()

@@ -26,6 +26,10 @@ _REFUSED_LOGIN = re.compile(
     r"invalid_grant|invalid_rapt|reauthentication|expired or revoked|account has been deleted",
     re.IGNORECASE,
 )
+_SIGNED_OUT = re.compile(
+    r"default credentials were not found|is not a valid json file|does not have a valid type",
+    re.IGNORECASE,
+)
 _DISABLED = re.compile(r"has not been used in project|it is disabled|SERVICE_DISABLED")
 _API_NAME = re.compile(r"\b([a-z]+\.googleapis\.com)/overview")
 _NO_PROJECT = re.compile(
@@ -87,7 +91,7 @@ def explained(error: BaseException, service: str, what: str, project: str) -> En
     """Return the error that says what failed and what to do; see `told`."""
     if isinstance(error, api.RetryError) and isinstance(error.cause, Exception):
         error = error.cause
-    if isinstance(error, auth.DefaultCredentialsError):
+    if _is_signed_out(error):
         return EnvironmentNotReady("Nobody is signed in to Google Cloud.", hint=SIGN_IN)
     if is_login(error):
         return EnvironmentNotReady("The login to Google Cloud has expired.", hint=SIGN_IN)
@@ -136,10 +140,19 @@ def _no_project(project: str) -> EnvironmentNotReady:
 
 
 def is_login(error: BaseException) -> bool:
-    """Whether the login has expired or was revoked, however a library says so."""
+    """Whether nobody is signed in, or the login has expired, however a library says so."""
+    if _is_signed_out(error):
+        return True
     if isinstance(error, (auth.RefreshError, api.Unauthorized)):
         return not _is_network(error)
     return isinstance(error, api.ServiceUnavailable) and bool(_REFUSED_LOGIN.search(str(error)))
+
+
+def _is_signed_out(error: BaseException) -> bool:
+    if isinstance(error, auth.DefaultCredentialsError):
+        return True
+    within_grpc = isinstance(error, (api.ServiceUnavailable, api.InternalServerError))
+    return within_grpc and bool(_SIGNED_OUT.search(str(error)))
 
 
 def _is_network(error: BaseException) -> bool:
