@@ -63,6 +63,16 @@ def test_a_run_goes_from_rows_to_result(shop: Command, cloud: Cloud):
     assert history["epochs"] == [0, 1, 2]
 
 
+def test_a_rerun_has_a_job_of_its_own(shop: Command, cloud: Cloud):
+    assert shop(*RUN, "--wait").code == 0
+    done = shop("rerun", "1", "--set", "seed=7", "--wait", "--json")
+    assert done.code == 0, done.err
+    assert shop("show", "2", "--json").json["status"] == "completed"
+    jobs = {job_id(uid_of(shop, number), 1) for number in (1, 2)}
+    assert len(jobs) == 2
+    assert jobs <= set(cloud.pipelines.jobs)
+
+
 def test_logs_and_histograms_come_through_the_worker(shop: Command, cloud: Cloud):
     assert shop(*RUN, "--wait").code == 0
     cloud.logging.faults.calls.clear()

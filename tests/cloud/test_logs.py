@@ -194,6 +194,24 @@ def test_a_quota_that_is_used_up_is_told_before_the_server_says_so(
     assert messages(service, job(task("Trainer", State.RUNNING, 500)), "Train") == []
 
 
+def test_repetitions_count_too(service: PipelineLogsService, log: Logging, cloud: Cloud):
+    cloud.logging.faults.calls.clear()
+    cloud.logging.faults.plan("ListLogEntries", "refuse", status="RESOURCE_EXHAUSTED", times=3)
+    write(log, 7, "line", 1)
+    assert messages(service, job(task("Trainer", State.RUNNING, 7)), "Train") == ["line"]
+    assert cloud.logging.faults.calls["ListLogEntries"] == 4
+    cloud.logging.faults.plan("ListLogEntries", "refuse", status="UNAVAILABLE")
+    impatient = "60 times a minute, which is used up|out of order"
+    for number in range(100, 130):
+        with pytest.raises(EnvironmentNotReady, match=impatient):
+            messages(service, job(task("Trainer", State.RUNNING, number)), "Train")
+        if cloud.logging.faults.calls["ListLogEntries"] >= LISTS_A_MINUTE_HERE:
+            break
+    with pytest.raises(EnvironmentNotReady, match="60 times a minute"):
+        messages(service, job(task("Trainer", State.RUNNING, 999)), "Train")
+    assert cloud.logging.faults.calls["ListLogEntries"] <= LISTS_A_MINUTE_HERE
+
+
 def test_our_own_sentence_is_the_cause_with_what_to_do(service: PipelineLogsService, log: Logging):
     failure = RunFailure("The test split has no rows.", hint="Use a larger sample.")
     write(log, 7, "Traceback (most recent call last):", 1, "ERROR")

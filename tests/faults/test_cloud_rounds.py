@@ -60,11 +60,13 @@ def nothing_runs_by_itself(cloud: Cloud) -> Iterator[None]:
     cloud.builds.builds.clear()
 
 
-def claim(workspace: Workspace, target: CloudTarget) -> tuple[ExperimentSpec, Submission]:
+def claim(
+    workspace: Workspace, target: CloudTarget, **changes: object
+) -> tuple[ExperimentSpec, Submission]:
     """Claim a run as if its build had been asked for and the answer had come."""
     spec = standin_spec(uuid4().hex)
     submission = new_submission(spec.uid, target, "cloud-build", datetime.now(UTC))
-    submission = submission.replace(build_id=f"build-{spec.uid}")
+    submission = submission.replace(**{"build_id": f"build-{spec.uid}", **changes})
     Submissions(workspace.runs).claim(spec.uid, submission, spec)
     return spec, submission
 

@@ -194,6 +194,19 @@ def test_a_log_that_is_half_written_shows_what_is_whole(engine: CloudEngine, clo
     assert [record.epoch for record in engine.backend.epochs(seen.uid)] == [0, 1]
 
 
+def test_what_can_not_be_stored_here_is_told_and_stored_later(engine: CloudEngine, cloud: Cloud):
+    first, second = engine.create(QUICK), engine.create(QUICK)
+    engine.tick()
+    ended_unseen(engine, cloud, first)
+    in_the_way = engine.workspace.run_folder(engine.see(first).uid) / TRAINING_METRICS
+    in_the_way.mkdir()
+    told = engine.tick_until_told(first, "What the run has written can't be stored here: ")
+    assert told.status in ("submitting", "running")
+    assert engine.tick_until(second, "completed", "failed").status == "completed"
+    in_the_way.rmdir()
+    assert engine.tick_until(first, "completed", "failed").status == "completed"
+
+
 def test_three_days_asleep_are_caught_up_with_in_one_look(engine: CloudEngine, cloud: Cloud):
     numbers = [engine.create(Behaviour(seconds=0.5)) for _ in range(3)]
     for number in numbers:

@@ -25,8 +25,11 @@ _SERVICE = "Cloud Build"
 _PAGE = 500
 Status = Build.Status
 
-ACTIVE = (Status.PENDING, Status.QUEUED, Status.WORKING)
 QUEUED = (Status.PENDING, Status.QUEUED)
+_ENDED = (
+    *(Status.SUCCESS, Status.FAILURE, Status.INTERNAL_ERROR),
+    *(Status.TIMEOUT, Status.CANCELLED, Status.EXPIRED),
+)
 _REASONS = {
     Status.TIMEOUT: "The build that compiles the pipeline took too long.",
     Status.EXPIRED: "The build that compiles the pipeline waited too long in the queue.",
@@ -115,6 +118,11 @@ class Builds:
                 self._clients.builds.cancel_build(request, **self._clients.patience.options)
             except (exceptions.FailedPrecondition, exceptions.NotFound):
                 return
+
+
+def goes_on(build: Build) -> bool:
+    """Whether a build hasn't ended, as far as is known: its status may be one that is new."""
+    return build.status not in _ENDED
 
 
 def owner_tag(target: CloudTarget) -> str:

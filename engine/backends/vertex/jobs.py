@@ -49,6 +49,10 @@ _TASK_STATUS: Mapping[State, str] = {
 }
 
 
+Stamp = tuple[int, str]
+"""State and time of the last change; a state may be a number that has no name here yet."""
+
+
 class ListedJob(NamedTuple):
     """What a list tells of a job; `stamp` differs whenever the job has changed."""
 
@@ -56,7 +60,7 @@ class ListedJob(NamedTuple):
     uid: str
     owner: str
     phase: Phase
-    stamp: tuple[str, str]
+    stamp: Stamp
 
     @property
     def job_id(self) -> str:
@@ -66,7 +70,7 @@ class ListedJob(NamedTuple):
     @property
     def goes_on(self) -> bool:
         """Whether it hasn't ended, and nobody has asked for its end."""
-        cancelling = PipelineState.PIPELINE_STATE_CANCELLING.name
+        cancelling = PipelineState.PIPELINE_STATE_CANCELLING
         return self.phase in ("starting", "running") and self.stamp[0] != cancelling
 
 
@@ -226,7 +230,7 @@ def _listed(job: PipelineJob) -> ListedJob:
         uid=str(labels.get(EXPERIMENT_LABEL, "")),
         owner=str(labels.get(OWNER_LABEL, "")),
         phase=_PHASES.get(job.state, "running"),
-        stamp=(job.state.name, str(job.update_time)),
+        stamp=(int(job.state), str(job.update_time)),
     )
 
 

@@ -83,7 +83,7 @@ class PipelineLogsService:
             self._list,
             job=job,
             limit=limit,
-            state=(task or job).state.name,
+            state=str(int((task or job).state)),
             kept_seconds=KEPT_SECONDS if goes_on else math.inf,
         )
         numbers = job_numbers(job, component)
@@ -132,10 +132,12 @@ class PipelineLogsService:
             order_by="timestamp desc",
             page_size=limit,
         )
+        patience = self._clients.patience
+        retry = patience.retry(on_error=lambda error: self._count())  # repetitions count, too
         self._count()
         with told(_SERVICE, "read the log", self._clients.target.project):
             pager = self._clients.logging.list_log_entries(
-                request, **self._clients.patience.options
+                request, timeout=patience.call, retry=retry
             )
             page = next(iter(pager.pages))  # iterating over entries would fetch all pages
         return [_entry(entry) for entry in page.entries][:limit]

@@ -84,7 +84,7 @@ class Submissions:
         return self._runs / uid
 
     def claim(self, uid: str, submission: Submission, spec: ExperimentSpec | None) -> bool:
-        """Store a new submission; False when there is one.
+        """Store a new submission; False when there is one. One that is damaged is replaced.
 
         Raises:
             OSError: it can't be written.
@@ -92,7 +92,13 @@ class Submissions:
         files = {SUBMISSION: submission.model_dump_json().encode()}
         if spec is not None:
             files[SPEC] = spec.model_dump_json(indent=2).encode()
-        return create_folder(self._runs, uid, files)
+        if create_folder(self._runs, uid, files):
+            return True
+        with self._lock:
+            if self.read(uid) is not None:
+                return False
+            self._write(uid, submission)
+            return True
 
     def read(self, uid: str) -> Submission | None:
         """Return a submission; None when there is none, or its file is damaged."""
@@ -113,8 +119,11 @@ class Submissions:
                 return None
             after = before.replace(**values)
             if after != before:
-                path = self._runs / uid / SUBMISSION
-                draft = path.with_suffix(".tmp")
-                draft.write_text(after.model_dump_json(), encoding="utf-8")
-                os.replace(draft, path)
+                self._write(uid, after)
             return after
+
+    def _write(self, uid: str, submission: Submission) -> None:
+        path = self._runs / uid / SUBMISSION
+        draft = path.with_suffix(".tmp")
+        draft.write_text(submission.model_dump_json(), encoding="utf-8")
+        os.replace(draft, path)

@@ -38,12 +38,14 @@ class Seen(NamedTuple):
     Attributes:
         jobs: by their id.
         builds: by their tags, the newest first.
+        looked_for: the tags of builds that are listed if they are there.
         trouble: why there are no builds.
     """
 
     jobs: Mapping[str, ListedJob]
     builds: Mapping[str, Sequence[Build]]
-    trouble: EngineError | None = None
+    looked_for: frozenset[str]
+    trouble: EngineError | None
 
     def builds_of(self, submission: Submission) -> Sequence[Build]:
         """Return the builds for an experiment, the newest first.
@@ -79,7 +81,8 @@ def look_around(
                     builds.setdefault(tag, []).append(build)
         except EngineError as error:
             trouble = error
-    return Seen(Jobs(clients).list(_since(runs)), builds, trouble)
+    looked_for = frozenset(submission.build_tag for submission in building)
+    return Seen(Jobs(clients).list(_since(runs)), builds, looked_for, trouble)
 
 
 def _since(runs: Collection[Submission]) -> datetime:

@@ -19,7 +19,7 @@ from engine.backends.vertex import mirror
 from engine.backends.vertex.builds import Builds
 from engine.backends.vertex.clients import Clients, Patience
 from engine.backends.vertex.dataflow import Dataflow
-from engine.backends.vertex.jobs import Jobs
+from engine.backends.vertex.jobs import Jobs, Stamp
 from engine.backends.vertex.logs import PipelineLogsService
 from engine.backends.vertex.problems import WAIT
 from engine.backends.vertex.record import Submission, Submissions, new_submission
@@ -45,7 +45,7 @@ _REMEMBERED = 500
 class _Known:
     """What the last look at a run has found."""
 
-    def __init__(self, stamp: tuple[str, str], job: PipelineJob, looked_at: float) -> None:
+    def __init__(self, stamp: Stamp | None, job: PipelineJob, looked_at: float) -> None:
         self.stamp = stamp
         self.job = job
         self.looked_at = looked_at
@@ -142,6 +142,9 @@ class CloudRuns:
             return self._heeded(uid, submission, status, again=False)
         except EngineError as error:
             return error
+        except OSError as error:
+            message = f"What the run has written can't be stored here: {error}"
+            return EnvironmentNotReady(message, hint="Is there space on the disk?")
         except Exception as error:  # noqa: BLE001 - told of this run, with where it happened
             _log.exception("the run %s could not be looked at", uid)
             return EnvironmentNotReady(f"The run could not be looked at: {error}", hint=WAIT)
@@ -153,6 +156,10 @@ class CloudRuns:
         if listed is None:
             if submission.job_seen:  # the list may leave it out
                 return self._seen(uid, submission)
+            builds = submission.compile == "cloud-build" and submission.failure is None
+            if builds and submission.build_tag not in seen.looked_for:
+                # It was being submitted; its build may have come since the lists were made.
+                return RunStatus(phase="starting", step=self._submitter.step(uid))
             return self._before_job(uid, submission, partial(seen.builds_of, submission))
         known = self._known.get(uid)
         fresh = known is not None and time.monotonic() - known.looked_at < _STALE_SECONDS
@@ -209,9 +216,7 @@ class CloudRuns:
                 self._asked_to_end.add(uid)
         return status
 
-    def _seen(
-        self, uid: str, submission: Submission, stamp: tuple[str, str] | None = None
-    ) -> RunStatus:
+    def _seen(self, uid: str, submission: Submission, stamp: Stamp | None = None) -> RunStatus:
         clients = self.clients(submission.target)
         job = Jobs(clients).get(submission.job_name)
         if job is not None:
@@ -222,10 +227,10 @@ class CloudRuns:
         )
 
     def _of_job(
-        self, uid: str, submission: Submission, job: PipelineJob, stamp: tuple[str, str] | None
+        self, uid: str, submission: Submission, job: PipelineJob, stamp: Stamp | None
     ) -> RunStatus:
         self._known.pop(uid, None)  # the newest look is the last one
-        self._known[uid] = _Known(stamp or ("", ""), job, time.monotonic())
+        self._known[uid] = _Known(stamp, job, time.monotonic())
         if not submission.job_seen:
             submission = self._submissions.change(uid, job_seen=True) or submission
         return self._status_of(uid, submission, job, live=True)
@@ -277,6 +282,7 @@ class CloudRuns:
         if submission.failure is not None:
             return RunStatus(phase="failed", error=submission.failure)
         if submission.job_seen:
+            self._sweep(uid, submission)
             return RunStatus(phase="vanished", build_id=submission.build_id)
         if submission.compile == "cloud-build":
             found = find() or self._builds_left_out(submission)
@@ -299,7 +305,7 @@ class CloudRuns:
         at = RunStatus(phase="starting", build_id=build.id)
         if any(b.status in build_states.QUEUED for b in found):
             return at.replace(step="Build queued")
-        if any(b.status in build_states.ACTIVE for b in found):
+        if any(build_states.goes_on(b) for b in found):
             return at.replace(step="Compiling")
         if submission.cancel_requested or build.status == build_states.Status.CANCELLED:
             verdict = at.replace(phase="cancelled")
@@ -347,7 +353,7 @@ class CloudRuns:
         if submission.compile == "cloud-build":
             builds = Builds(clients)
             for build in builds.find(submission.build_tag):
-                if build.status in build_states.ACTIVE:
+                if build_states.goes_on(build):
                     builds.cancel(build.id)
 
     def delete(self, uid: str, *, shared: Collection[str], unused: Collection[str]) -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Literal, NamedTuple
 
-from engine.backends.vertex.builds import ACTIVE, Builds
+from engine.backends.vertex.builds import Builds, goes_on
 from engine.backends.vertex.clients import Clients
 from engine.backends.vertex.dataflow import Dataflow
 from engine.backends.vertex.jobs import Jobs
@@ -115,7 +115,7 @@ class Strays:
 
     def _builds(self) -> Iterator[Stray]:
         for build in Builds(self._clients).of_owner(self._since):
-            if build.status in ACTIVE:
+            if goes_on(build):
                 yield Stray("Cloud Build", build.id, _uid(build.tags))
 
     def _dataflow(self) -> Iterator[Stray]:

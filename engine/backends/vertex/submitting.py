@@ -4,6 +4,7 @@ Every step looks before it acts, so that starting again after a crash, a lost an
 network never makes a second job.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -27,6 +28,7 @@ from engine.spec.run_folder import RUN_LOG, TEMPORARY, RunError
 _JOIN_SECONDS = 1.0
 """How long a submission is waited for, so that a failure that comes at once is told at once."""
 _COMPILE_SECONDS = 600.0
+_WAITING = "Waiting for this machine"
 _BAD_INPUT = 2
 """Exit code of the compile step when no repetition helps."""
 
@@ -50,6 +52,8 @@ class Submitter:
         self._errors: dict[str, Exception] = {}
         self._failed: set[str] = set()
         self._compilers: dict[str, subprocess.Popen[bytes]] = {}
+        self.turn = threading.Lock()
+        """Held by whoever takes much of this machine's memory: one compiles, or writes rows."""
 
     def ensure(self, spec: ExperimentSpec) -> None:
         """Go on with a submission that was claimed, unless that is being done.
@@ -65,10 +69,10 @@ class Submitter:
                 thread = threading.Thread(
                     target=self._submit, args=(spec,), name=f"submit {spec.uid}", daemon=True
                 )
+                started = None if self._threads else thread
                 self._threads[spec.uid] = thread
                 thread.start()
-                started = thread
-        if started is not None:  # one that hangs is waited for once, not at every look
+        if started is not None:  # of many, and of one that hangs, the others hear at the next look
             started.join(_JOIN_SECONDS)
             with self._lock:
                 self._raise_error(spec.uid)
@@ -88,7 +92,7 @@ class Submitter:
         with self._lock:
             process = self._compilers.get(uid)
         if process is not None and process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
+            _signal(process, signal.SIGTERM)
 
     def _raise_error(self, uid: str) -> None:
         error = self._errors.pop(uid, None)
@@ -156,7 +160,10 @@ class _Attempt:
         Raises:
             EngineError: it came to nothing; the next attempt goes on where this one ended.
         """
-        if self._is_unwanted() or self._jobs.get(self._submission.job_name) is not None:
+        if self._is_unwanted():
+            return
+        if self._jobs.get(self._submission.job_name) is not None:
+            self._submitter.submissions.change(self._spec.uid, job_seen=True)
             return
         spec = self._with_rows()
         if self._is_unwanted():
@@ -182,14 +189,18 @@ class _Attempt:
             return self._with_fingerprint(spec)
         from engine.query.uploads import write_rows
 
-        self._submitter.at(spec.uid, "Sending rows")
         uri = self._target.rows_uri(spec.uid)
         drafts = self._folder / TEMPORARY / "rows"
-        try:
-            for file in write_rows(spec.examples, drafts):
-                self._storage.upload_file(f"{uri}/{file.relative_to(drafts).as_posix()}", file)
-        finally:
-            shutil.rmtree(drafts, ignore_errors=True)
+        self._submitter.at(spec.uid, _WAITING)
+        with self._submitter.turn:
+            self._submitter.at(spec.uid, "Sending rows")
+            try:
+                for file in write_rows(spec.examples, drafts):
+                    if self._is_unwanted():
+                        break
+                    self._storage.upload_file(f"{uri}/{file.relative_to(drafts).as_posix()}", file)
+            finally:
+                shutil.rmtree(drafts, ignore_errors=True)
         return spec.replace(examples=spec.examples.replace(rows_uri=uri))
 
     def _with_fingerprint(self, spec: ExperimentSpec) -> ExperimentSpec:
@@ -207,7 +218,6 @@ class _Attempt:
         self._submitter.submissions.change(spec.uid, build_id=build_id)
 
     def _compile_here(self, spec: ExperimentSpec) -> None:
-        self._submitter.at(spec.uid, "Compiling")
         local_spec = self._folder / TEMPORARY / "compiled.spec.json"
         local_spec.parent.mkdir(parents=True, exist_ok=True)
         local_spec.write_text(spec.model_dump_json(), encoding="utf-8")
@@ -215,6 +225,15 @@ class _Attempt:
         output = self._folder / TEMPORARY / "job.json"
         log = self._folder / RUN_LOG
         arguments = [*compile_arguments(options), f"--output={output}", "--submit"]
+        self._submitter.at(spec.uid, _WAITING)
+        with self._submitter.turn:
+            if self._is_unwanted():
+                return
+            self._submitter.at(spec.uid, "Compiling")
+            code = _ended(self._compiler(arguments, log))
+        self._judge(code, log)
+
+    def _compiler(self, arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
         with log.open("ab") as file:
             process = subprocess.Popen(
                 [sys.executable, "-P", "-W", "ignore", "-m", "pipelines.compile", *arguments],
@@ -224,10 +243,12 @@ class _Attempt:
                 cwd=self._folder,
                 start_new_session=True,
             )
-        self._submitter.compiling(spec.uid, process)
-        self._judge(_ended(process), log)
+        self._submitter.compiling(self._spec.uid, process)
+        return process
 
     def _judge(self, code: int, log: Path) -> None:
+        if code == 0:
+            self._submitter.submissions.change(self._spec.uid, job_seen=True)
         if code == 0 or self._is_unwanted():
             return
         said = last_output(log) or "it ended without a word"
@@ -239,11 +260,16 @@ class _Attempt:
         )
 
 
+def _signal(process: subprocess.Popen[bytes], signum: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has just ended
+        os.killpg(process.pid, signum)
+
+
 def _ended(process: subprocess.Popen[bytes]) -> int:
     try:
         return process.wait(_COMPILE_SECONDS)
     except subprocess.TimeoutExpired as error:
-        os.killpg(process.pid, signal.SIGKILL)
+        _signal(process, signal.SIGKILL)
         process.wait()
         raise EnvironmentNotReady(
             f"Compiling the pipeline took longer than {_COMPILE_SECONDS / 60:.0f} minutes.",

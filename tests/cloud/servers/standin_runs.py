@@ -4,6 +4,7 @@ A job writes to Cloud Storage, Cloud Logging and its own tasks what a real one w
 behaves is told in the description of the model config.
 """
 
+import contextlib
 import itertools
 import json
 import threading
@@ -94,8 +95,9 @@ class _StandinRun:
         except _Cancelled:
             state = PipelineState.PIPELINE_STATE_CANCELLED
         except KeyError:
-            return  # the job was deleted
-        self._change(state=state, end_time=datetime.now(UTC))
+            return
+        with contextlib.suppress(KeyError):  # the job was deleted
+            self._change(state=state, end_time=datetime.now(UTC))
 
     def _run_task(self, task: str) -> bool:
         number = str(next(_numbers))
