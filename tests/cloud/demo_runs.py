@@ -164,10 +164,10 @@ class _Run:
             self._start_task(event.task)
             return
         assert self._task is not None
-        number = self._job.name.split("/")[1]
+        store = f"{self._job.name.partition('/pipelineJobs/')[0]}/metadataStores/default"
         self._task.outputs = {
             key: PipelineTaskDetail.ArtifactList(
-                artifacts=[Artifact(name=f"projects/{number}/artifacts/{key}", uri=uri)]
+                artifacts=[Artifact(name=f"{store}/artifacts/{abs(hash(uri))}", uri=uri)]
             )
             for key, uri in event.outputs.items()
         }

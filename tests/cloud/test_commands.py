@@ -93,10 +93,11 @@ def test_a_failure_is_told_with_its_cause(shop: Command):
 
 
 def test_cancel_and_delete_leave_nothing_behind(shop: Command, cloud: Cloud):
-    set_behaviour(shop.folder, '{"seconds": 60}')
+    set_behaviour(shop.folder, '{"seconds": 600}')
     assert shop(*RUN).code == 0
     uid = uid_of(shop, 1)
-    wait_for(lambda: shop("show", "1", "--json").json["stage"] == "Examples", what="Examples")
+    shown = "Examples"
+    wait_for(lambda: shop("show", "1", "--json").json["stage"] == shown, seconds=60, what=shown)
     before = len(cloud.dataflow.states())
     assert shop("cancel", "1").code == 0
     wait_for(lambda: shop("show", "1", "--json").json["status"] == "cancelled", what="cancelled")

@@ -11,7 +11,10 @@ from google.api_core import exceptions
 from google.api_core.client_options import ClientOptions
 from google.api_core.retry import Retry
 from google.auth.transport.requests import AuthorizedSession
-from google.cloud.aiplatform_v1 import PipelineServiceClient
+from google.cloud.aiplatform_v1 import MetadataServiceClient, PipelineServiceClient
+from google.cloud.aiplatform_v1.services.metadata_service.transports import (
+    MetadataServiceGrpcTransport,
+)
 from google.cloud.aiplatform_v1.services.pipeline_service.transports import (
     PipelineServiceGrpcTransport,
 )
@@ -127,6 +130,17 @@ class Clients:
                 credentials=self.credentials,
                 client_options=ClientOptions(api_endpoint=endpoint),
                 transport=self._lively(PipelineServiceGrpcTransport),
+            )
+
+    @cached_property
+    def metadata(self) -> MetadataServiceClient:
+        """Vertex ML Metadata, beside the pipelines."""
+        endpoint = self.target.endpoint or f"{self.target.region}-aiplatform.googleapis.com"
+        with self._lock:
+            return MetadataServiceClient(
+                credentials=self.credentials,
+                client_options=ClientOptions(api_endpoint=endpoint),
+                transport=self._lively(MetadataServiceGrpcTransport),
             )
 
     @cached_property

@@ -218,6 +218,29 @@ def output_uri(job: PipelineJob, component: ComponentName, key: str) -> str | No
     return next(iter(_outputs(tasks_of(job).get(component)).get(key, ())), None)
 
 
+class Output(NamedTuple):
+    """An artifact that a task wrote, or was given from the cache.
+
+    Attributes:
+        name: resource name in Vertex ML Metadata.
+        folder: gs:// prefix that it is right below, ending in `/`.
+    """
+
+    name: str
+    folder: str
+
+
+def output_of(name: str, uri: str) -> Output:
+    """Return the output with a name, at a gs:// URI."""
+    return Output(name, f"{uri.rpartition('/')[0]}/")
+
+
+def all_outputs(job: PipelineJob) -> list[Output]:
+    """Return the outputs of all tasks of a job."""
+    lists = [found for task in job.job_detail.task_details for found in _lists(task).values()]
+    return [output_of(a.name, a.uri) for found in lists for a in found if a.name and a.uri]
+
+
 def utc(time: object) -> datetime:
     """Return a time of Google's libraries as one of the standard library's, to the microsecond."""
     return datetime.fromtimestamp(cast(datetime, time).timestamp(), UTC)
@@ -257,14 +280,16 @@ def _component(name: ComponentName, task: PipelineTaskDetail | None) -> Componen
 def _outputs(task: PipelineTaskDetail | None) -> dict[str, tuple[str, ...]]:
     if task is None:
         return {}
+    return {key: tuple(artifact.uri for artifact in found) for key, found in _lists(task).items()}
+
+
+def _lists(task: PipelineTaskDetail) -> "dict[str, Sequence[_Artifact]]":
     listed: Mapping[str, Any] = dict(task.outputs)
-    return {
-        key: tuple(artifact.uri for artifact in cast("Sequence[_Artifact]", found.artifacts))
-        for key, found in listed.items()
-    }
+    return {key: found.artifacts for key, found in listed.items()}
 
 
 class _Artifact(Protocol):
+    name: str
     uri: str
 
 

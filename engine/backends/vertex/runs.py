@@ -19,6 +19,7 @@ from engine.backends.vertex import mirror
 from engine.backends.vertex.builds import Builds
 from engine.backends.vertex.clients import Clients, Patience
 from engine.backends.vertex.dataflow import Dataflow
+from engine.backends.vertex.deleting import delete_run
 from engine.backends.vertex.jobs import Jobs, Stamp
 from engine.backends.vertex.logs import PipelineLogsService
 from engine.backends.vertex.problems import WAIT
@@ -365,16 +366,8 @@ class CloudRuns:
         submission = self._submissions.read(uid)
         if submission is None:
             return
-        target = submission.target
-        clients = self.clients(target)
-        storage = Storage(clients)
-        storage.delete_prefix(f"{target.run_uri(uid)}/")
-        for project in storage.folders(f"{target.pipeline_root}/"):
-            storage.delete_prefix(f"{project}{submission.job_id}/", keep=tuple(shared))
-        for folder in unused:
-            if folder.startswith(f"{target.pipeline_root}/"):
-                storage.delete_prefix(folder)
-        Jobs(clients).delete(submission.job_name)
+        clients = self.clients(submission.target)
+        delete_run(clients, uid, submission, shared=frozenset(shared), unused=frozenset(unused))
         self._known.pop(uid, None)
 
     def fetch_logs(self, uid: str, component: ComponentName) -> None:

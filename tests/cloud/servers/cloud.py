@@ -14,6 +14,7 @@ from tests.cloud.servers import grpc_server, http_server
 from tests.cloud.servers.builds import CloudBuild
 from tests.cloud.servers.dataflow import Dataflow
 from tests.cloud.servers.logs import Logging
+from tests.cloud.servers.metadata import Metadata
 from tests.cloud.servers.pipelines import PipelineService
 from tests.cloud.servers.project import Project
 from tests.cloud.servers.standin_builds import StandinBuilds
@@ -34,6 +35,7 @@ class Cloud:
     """
 
     pipelines: PipelineService
+    metadata: Metadata
     builds: CloudBuild
     logging: Logging
     dataflow: Dataflow
@@ -45,7 +47,7 @@ class Cloud:
 
     def clear_faults(self) -> None:
         """Let every server answer as it should."""
-        grpc = (self.pipelines, self.builds, self.logging)
+        grpc = (self.pipelines, self.metadata, self.builds, self.logging)
         for faulty in (*grpc, self.dataflow, self.bucket, self.bigquery):
             faulty.faults.clear()
         self.project.forget()
@@ -62,11 +64,13 @@ def identity() -> Identity:
 def serve(folder: Path) -> Generator[Cloud]:
     """Serve a project whose builds and jobs are stand-ins; the folder is for credentials."""
     pipelines = PipelineService(PROJECT, NUMBER, REGION)
+    metadata = Metadata(PROJECT, NUMBER, REGION)
     builds = CloudBuild(PROJECT, NUMBER, REGION)
     logging, dataflow = Logging(PROJECT), Dataflow(PROJECT, DATAFLOW_REGION)
     project = Project(PROJECT, NUMBER, DATAFLOW_REGION)
     bigquery = BigQuery(PROJECT, {})
-    services = [*pipelines.services(), *builds.services(), *logging.services()]
+    grpc = (pipelines, metadata, builds, logging)
+    services = [service for server in grpc for service in server.services()]
     with ExitStack() as stack:
         port = stack.enter_context(grpc_server.serve(services, identity()))
         bucket = stack.enter_context(gcs_server.serve(folder, BUCKET, identity()))
@@ -97,8 +101,8 @@ def serve(folder: Path) -> Generator[Cloud]:
         roots = bucket.environment["REQUESTS_CA_BUNDLE"]
         environment = {**bucket.environment, "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": roots}
         builds.run = StandinBuilds(pipelines, bucket).run
-        StandinRuns(pipelines, logging, dataflow, bucket)
-        servers = (pipelines, builds, logging, dataflow, project, bucket, bigquery)
+        StandinRuns(pipelines, metadata, logging, dataflow, bucket)
+        servers = (pipelines, metadata, builds, logging, dataflow, project, bucket, bigquery)
         yield Cloud(*servers, settings, environment)
 
 

@@ -11,7 +11,7 @@ import threading
 import time
 from datetime import UTC, datetime
 
-from google.cloud.aiplatform_v1 import Artifact, PipelineJob, PipelineState, PipelineTaskDetail
+from google.cloud.aiplatform_v1 import PipelineJob, PipelineState, PipelineTaskDetail
 
 from engine.spec import ExperimentSpec
 from engine.spec.cloud import JOB_LABEL
@@ -25,6 +25,7 @@ from engine.spec.run_folder import (
 from tests.cloud.gcs_server import Bucket
 from tests.cloud.servers.dataflow import Dataflow
 from tests.cloud.servers.logs import Logging
+from tests.cloud.servers.metadata import Metadata
 from tests.cloud.servers.pipelines import PipelineService, State
 from tests.faults.standin import (
     Behaviour,
@@ -50,9 +51,15 @@ class StandinRuns:
     """Runs every job of a service in a thread of its own."""
 
     def __init__(
-        self, pipelines: PipelineService, logging: Logging, dataflow: Dataflow, bucket: Bucket
+        self,
+        pipelines: PipelineService,
+        metadata: Metadata,
+        logging: Logging,
+        dataflow: Dataflow,
+        bucket: Bucket,
     ) -> None:
         self.pipelines = pipelines
+        self.metadata = metadata
         self.logging = logging
         self.dataflow = dataflow
         self.bucket = bucket
@@ -135,7 +142,8 @@ class _StandinRun:
         root = self._job.runtime_config.gcs_output_directory
         uri = f"{root}/{number}/{self._job_id}/{task}_{detail.task_id}/{_OUTPUTS[task]}"
         self._servers.bucket.put(f"{uri}/data", b"x")
-        artifact = Artifact(name=f"projects/{number}/artifacts/{detail.task_id}", uri=uri)
+        read = [o.artifacts[0] for t in self._tasks.values() for o in t.outputs.values()]
+        artifact = self._servers.metadata.write(uri, *read)
         detail.outputs = {_OUTPUTS[task]: PipelineTaskDetail.ArtifactList(artifacts=[artifact])}
         detail.state, detail.end_time = State.SUCCEEDED, datetime.now(UTC)
         self._set(detail)
