@@ -94,7 +94,7 @@ def _follow(screen: Screen) -> None:
 def _look_at_the_result(screen: Screen) -> None:
     screen.press("]", "]")
     screen.wait_for("Recall@100", "above popularity")
-    for _ in range(PAGES):
+    for _ in range(2 * PAGES):
         screen.press("c")
         if screen.shows("Weights, query tower"):
             break
