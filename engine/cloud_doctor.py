@@ -22,7 +22,7 @@ _SEARCH_SECONDS = 30.0
 
 def examine_cloud(workspace: Workspace) -> Iterator[Check]:
     """Yield a check at a time; one only where nothing is set up."""
-    settings = workspace.settings.cloud
+    settings = workspace.cloud
     if not (settings.project or settings.bucket):
         yield Check(_NAME, "ok", "not set up; only experiments with the backend vertex need it")
         return
@@ -97,7 +97,7 @@ def _clients(workspace: Workspace) -> "Clients":
     from engine.backends.vertex.clients import Clients, Patience
     from engine.backends.vertex.target import owned, target_of
 
-    settings = workspace.settings.cloud
+    settings = workspace.cloud
     patience = Patience(call=_CALL_SECONDS, retries=_RETRY_SECONDS)
     target = owned(target_of(settings), workspace.id)
     return Clients(target, settings.endpoints, patience)

@@ -72,7 +72,7 @@ class CloudOperations(ABC):
         """
         if plan.request.backend != "vertex":
             return None
-        return transfer_of(plan, self.workspace.settings.cloud)
+        return transfer_of(plan, self.workspace.cloud)
 
     def promotion(self, number: int) -> Promotion:
         """Return what promoting an experiment means; nothing is stored.
@@ -90,7 +90,7 @@ class CloudOperations(ABC):
         return Promotion(
             number=number,
             plan=plan,
-            transfer=transfer_of(plan, self.workspace.settings.cloud),
+            transfer=transfer_of(plan, self.workspace.cloud),
             doubts=tuple(doubts_about(seen)),
         )
 
@@ -122,5 +122,5 @@ class CloudOperations(ABC):
             return None
         root = self.workspace.root
         sql = dataset_sql(name, found, root, dialect="bigquery", part=None, split=Split())
-        cloud = self.workspace.settings.cloud
+        cloud = self.workspace.cloud
         return ask_reading([sql], cloud, cloud.project or source.project)

@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import EnvironmentNotReady, NotFound
+from engine.errors import EnvironmentNotReady, InvalidInput, NotFound
 
 if TYPE_CHECKING:
-    from engine.config import Settings
+    from engine.config import CloudSettings, Settings
 
 CONFIG = "config.toml"
 STATE = ".towerlab"
@@ -33,6 +33,23 @@ class Workspace:
         from engine.config import load_settings  # pydantic, which a first frame does without
 
         return load_settings(self.root / CONFIG)
+
+    @property
+    def cloud(self) -> "CloudSettings":
+        """The settings of Google Cloud as they are now: who corrects them needn't begin anew.
+
+        While the file is wrong, those that were read first count.
+
+        Raises:
+            InvalidInput: `config.toml` was wrong from the beginning.
+        """
+        first = self.settings
+        from engine.config import load_settings
+
+        try:
+            return load_settings(self.root / CONFIG).cloud
+        except InvalidInput:
+            return first.cloud
 
     @property
     def name(self) -> str:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from engine.errors import EnvironmentNotReady, NotFound
+from engine.errors import EnvironmentNotReady, InvalidInput, NotFound
 from engine.workspace import Workspace, find_workspace
 
 
@@ -78,3 +78,19 @@ def test_an_id_that_cannot_be_written_is_one_sentence(workspace):
     workspace.state.write_text("a file in the way")
     with pytest.raises(EnvironmentNotReady, match="id cannot be read or written"):
         _ = workspace.id
+
+
+def test_settings_of_the_cloud_are_as_they_are_now(workspace):
+    config = workspace.root / "config.toml"
+    before = workspace.cloud.project
+    config.write_text('[cloud]\nproject = "shop"\n')
+    assert workspace.cloud.project == "shop"
+    assert workspace.settings.cloud.project == before
+
+
+def test_settings_of_the_cloud_that_cannot_be_read_change_nothing(workspace):
+    before = workspace.cloud
+    (workspace.root / "config.toml").write_text("[cloud\n")
+    assert workspace.cloud == before
+    with pytest.raises(InvalidInput, match="isn't valid TOML"):
+        _ = Workspace(workspace.root).cloud

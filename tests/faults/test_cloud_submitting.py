@@ -9,7 +9,7 @@ import pytest
 
 from engine.spec.cloud import job_id
 from tests.cloud.servers.cloud import Cloud
-from tests.cloud.servers.fixtures import cloud, cloud_workspace, served
+from tests.cloud.servers.fixtures import cloud, cloud_workspace, served, write_settings
 from tests.faults.cloud_engine import IMPATIENT, CloudEngine
 from tests.faults.standin import Behaviour
 from tests.faults.waiting import wait_for
@@ -50,6 +50,15 @@ def test_submissions_that_hang_hold_up_no_tick(engine: CloudEngine, cloud: Cloud
     for number in numbers:
         engine.tick_until(number, "completed", "failed", seconds=60)
     assert {engine.see(number).status for number in numbers} == {"completed"}
+
+
+def test_settings_that_are_corrected_count_at_once(engine: CloudEngine, cloud: Cloud):
+    """A worker goes on while an experiment waits, so it has to see that its way is clear."""
+    write_settings(engine.workspace.root, cloud, region="europe-west99")
+    number = engine.create(QUICK)
+    engine.tick_until_told(number, "europe-west99")
+    write_settings(engine.workspace.root, cloud)
+    engine.tick_until(number, "completed")
 
 
 def test_one_experiment_at_a_time_is_compiled_here(

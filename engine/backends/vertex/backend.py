@@ -56,9 +56,7 @@ class VertexBackend:
         from engine.backends.vertex.clients import Patience
         from engine.backends.vertex.runs import CloudRuns
 
-        settings = self._workspace.settings.cloud
-        patience, owner = self._patience or Patience(), self._workspace.id
-        return CloudRuns(self._submissions, settings, patience, owner)
+        return CloudRuns(self._submissions, self._workspace, self._patience or Patience())
 
     def check_ready(self) -> None:
         """Return when the settings say where experiments run; nothing is asked of Google.
@@ -66,7 +64,7 @@ class VertexBackend:
         Raises:
             EnvironmentNotReady: a setting is missing.
         """
-        target_of(self._workspace.settings.cloud)
+        target_of(self._workspace.cloud)
 
     def begin_round(self, uids: Collection[str], watched: Collection[str]) -> None:
         """List builds and pipeline jobs once, and look at what changed or is watched."""
@@ -78,9 +76,9 @@ class VertexBackend:
         Raises:
             EnvironmentNotReady: it can't be now; it is gone on with at the next call.
         """
-        target = owned(target_of(self._workspace.settings.cloud), self._workspace.id)
-        mode = self._workspace.settings.cloud.compile
-        submission = new_submission(spec.uid, target, mode, datetime.now(UTC), attempt=spec.attempt)
+        cloud, now = self._workspace.cloud, datetime.now(UTC)
+        target = owned(target_of(cloud), self._workspace.id)
+        submission = new_submission(spec.uid, target, cloud.compile, now, attempt=spec.attempt)
         try:
             self._submissions.claim(spec.uid, submission, spec)
         except OSError as error:
@@ -160,5 +158,5 @@ class VertexBackend:
     def artifacts_uri(self, uid: str) -> str:
         """Return the gs:// prefix of what the run owns."""
         submission = self._submissions.read(uid)
-        target = submission.target if submission else target_of(self._workspace.settings.cloud)
+        target = submission.target if submission else target_of(self._workspace.cloud)
         return target.run_uri(uid)

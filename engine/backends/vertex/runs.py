@@ -28,11 +28,11 @@ from engine.backends.vertex.rounds import Place, Seen, look_around, place_of
 from engine.backends.vertex.storage import Storage
 from engine.backends.vertex.submitting import Submitter
 from engine.backends.vertex.target import owned, target_of
-from engine.config import CloudSettings
 from engine.errors import EngineError, EnvironmentNotReady
 from engine.spec import ExperimentSpec
 from engine.spec.cloud import CloudTarget
 from engine.spec.run_folder import ArtifactName, ComponentName, RunError
+from engine.workspace import Workspace
 
 _log = logging.getLogger(__name__)
 
@@ -57,18 +57,14 @@ class CloudRuns:
 
     Args:
         submissions: what is known here.
-        settings: where experiments that are submitted now run.
+        workspace: whose runs; where others would run now is looked up when it is needed.
         patience: how long to wait for Google.
-        owner: id of the workspace.
     """
 
-    def __init__(
-        self, submissions: Submissions, settings: CloudSettings, patience: Patience, owner: str
-    ) -> None:
+    def __init__(self, submissions: Submissions, workspace: Workspace, patience: Patience) -> None:
         self._submissions = submissions
-        self._settings = settings
+        self._workspace = workspace
         self._patience = patience
-        self._owner = owner
         self._clients: dict[str, Clients] = {}
         self._logs: dict[str, PipelineLogsService] = {}
         self._known: dict[str, _Known] = {}
@@ -82,7 +78,9 @@ class CloudRuns:
         key = target.content_hash()
         with self._lock:
             if key not in self._clients:
-                self._clients[key] = Clients(target, self._settings.endpoints, self._patience)
+                self._clients[key] = Clients(
+                    target, self._workspace.cloud.endpoints, self._patience
+                )
             return self._clients[key]
 
     def ensure_submitted(self, spec: ExperimentSpec) -> None:
@@ -184,10 +182,11 @@ class CloudRuns:
 
     def _adopted(self, uid: str) -> Submission | None:
         """Claim a run whose job is there but of which nothing is known here any more."""
-        if self._settings.missing:
+        cloud = self._workspace.cloud
+        if cloud.missing:
             return None
-        target = owned(target_of(self._settings), self._owner)
-        submission = new_submission(uid, target, self._settings.compile, datetime.now(UTC))
+        target = owned(target_of(cloud), self._workspace.id)
+        submission = new_submission(uid, target, cloud.compile, datetime.now(UTC))
         job = Jobs(self.clients(target)).get(submission.job_name)
         if job is None:
             return None
