@@ -83,8 +83,8 @@ def test_an_id_that_cannot_be_written_is_one_sentence(workspace):
 def test_settings_of_the_cloud_are_as_they_are_now(workspace):
     config = workspace.root / "config.toml"
     before = workspace.cloud.project
-    config.write_text('[cloud]\nproject = "shop"\n')
-    assert workspace.cloud.project == "shop"
+    config.write_text('[cloud]\nproject = "shop-test"\n')
+    assert workspace.cloud.project == "shop-test"
     assert workspace.settings.cloud.project == before
 
 
