@@ -23,7 +23,7 @@ __all__ = ["cloud", "served"]
 
 QUICK = Patience(call=2.0, retries=2.0, pause=0.01)
 NAMES = [
-    *("sign-in", "APIs", "roles", "bucket", "temp bucket", "image", "runner", "quotas"),
+    *("sign-in", "APIs", "roles", "region", "bucket", "temp bucket", "image", "runner", "quotas"),
 ]
 
 
@@ -145,6 +145,21 @@ def test_buckets_that_are_not_there_are_told(cloud: Cloud):
     assert checks["bucket"].message == "There is no bucket gs://no-such-bucket."
     assert checks["temp bucket"].message == "There is no bucket gs://nor-this."
     assert "gcloud storage buckets create gs://nor-this" in checks["temp bucket"].hint
+
+
+@pytest.mark.parametrize(
+    ("setting", "name", "message"),
+    [
+        ("region", "region", "Vertex AI refuses europe-west99: "),
+        ("dataflow_region", "quotas", "there is no region europe-west99 for Dataflow's workers"),
+    ],
+)
+def test_regions_that_are_not_there_are_told(cloud: Cloud, setting: str, name: str, message: str):
+    checks = found(cloud.settings.model_copy(update={setting: "europe-west99"}))
+    assert [check.name for check in checks.values() if check.state != "ok"] == [name]
+    assert checks[name].state == "missing"
+    assert checks[name].message.startswith(message)
+    assert f"Correct `{setting}`" in checks[name].hint
 
 
 def test_a_project_of_somebody_else_is_told_apart_from_a_missing_role(cloud: Cloud):

@@ -1,4 +1,4 @@
-"""What `towerlab doctor` asks of Google Cloud: sign-in, APIs, roles, buckets, image, quotas.
+"""What `towerlab doctor` asks of Google Cloud: sign-in, APIs, roles, regions, buckets and so on.
 
 Every question runs in a thread of its own and has a deadline: a network that swallows packets must
 not keep somebody waiting who wants to know what is wrong.
@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, cast
@@ -17,6 +18,7 @@ from google.api_core import exceptions
 from google.auth.transport.requests import Request
 
 from engine.backends.vertex.clients import Clients
+from engine.backends.vertex.jobs import Jobs
 from engine.backends.vertex.problems import WAIT, Refused, told
 from engine.config import CloudSettings
 from engine.errors import EngineError
@@ -230,10 +232,27 @@ def _account(clients: Clients, settings: CloudSettings) -> Check:
     )
 
 
+def _region(clients: Clients, settings: CloudSettings) -> Check:
+    try:
+        Jobs(clients).list(datetime.now(UTC))
+    except Refused as error:
+        if isinstance(error.__cause__, exceptions.Forbidden):  # the roles' affair
+            raise
+        message = f"Vertex AI refuses {settings.region}: {error.__cause__}"
+        return Check("region", "missing", message, _correct("region"))
+    return Check("region", "ok", f"Vertex AI answers in {settings.region}")
+
+
 def _quotas(clients: Clients, settings: CloudSettings) -> Check:
     region = settings.dataflow_region
     path = f"compute/v1/projects/{settings.project}/regions/{region}"
-    found = _ask(clients, "Compute Engine", "tell the quotas", "GET", path)
+    try:
+        found = _ask(clients, "Compute Engine", "tell the quotas", "GET", path)
+    except Refused as error:
+        if not re.search(rf"regions/{region}'|unknown region", str(error.__cause__), re.IGNORECASE):
+            raise
+        message = f"there is no region {region} for Dataflow's workers"
+        return Check("quotas", "missing", message, _correct("dataflow_region"))
     free = {q["metric"]: q["limit"] - q.get("usage", 0) for q in found.get("quotas", ())}
     wanted = {"CPUS": _LARGEST_WORKER, **({} if settings.subnetwork else {"IN_USE_ADDRESSES": 1})}
     told = ", ".join(f"{free.get(metric, 0):.0f} {metric}" for metric in wanted)
@@ -250,12 +269,18 @@ def _quotas(clients: Clients, settings: CloudSettings) -> Check:
 _QUESTIONS = (
     Question("APIs", _apis),
     Question("roles", _roles),
+    Question("region", _region),
     Question("bucket", _artifacts),
     Question("temp bucket", _temporary),
     Question("image", _image),
     Question("runner", _account),
     Question("quotas", _quotas),
 )
+
+
+def _correct(setting: str) -> str:
+    listed = "`gcloud compute regions list` lists them."
+    return f"Correct `{setting}` under [cloud] in config.toml; {listed}"
 
 
 def _name_of(uri: str) -> str:
