@@ -291,10 +291,10 @@ async def test_a_rerun_of_what_runs_is_answered_with_a_sentence(three):
 
 
 @in_loop
-async def test_promoting_looks_first_and_stores_nothing_unasked(three):
+async def test_promoting_where_there_is_no_cloud_is_told_and_stores_nothing(three):
     async with OpenedApp(three) as app:
         await app.press("j", "j", "P")
-        await app.shows("Looking at what #1 on all rows would read")
+        await app.shows("There is no backend 'vertex'")
         assert three.engine.cards().total == 3
 
 
