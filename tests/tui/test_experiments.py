@@ -221,6 +221,18 @@ async def test_deleting_asks_and_then_asks_the_worker(three):
 
 
 @in_loop
+async def test_an_open_experiment_that_is_deleted_has_no_status_any_more(three):
+    async with OpenedApp(three) as app:
+        await app.press("j", "j", "enter", "d")
+        await app.until(lambda: isinstance(app.app.screen, Confirm))
+        await app.press("y")
+        await app.shows("deleting")
+        three.service.poll_experiment_status(1)
+        await app.shows("#1 was deleted.", "Esc goes back.")
+        assert "deleting" not in app.text
+
+
+@in_loop
 async def test_deleting_what_runs_says_that_it_is_cancelled_first(three):
     async with OpenedApp(three) as app:
         await app.press("j", "d")

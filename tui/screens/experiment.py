@@ -51,8 +51,8 @@ class Title(LineBlock):
         self._number = number
         self._seen: ExperimentDetail | None = None
 
-    def show(self, seen: "ExperimentDetail") -> None:
-        """Show a snapshot."""
+    def show(self, seen: "ExperimentDetail | None") -> None:
+        """Show a snapshot; the number alone where there is none."""
         self._seen = seen
         self.redraw()
 
@@ -187,6 +187,7 @@ class ExperimentScreen(Asking, Screen[None]):
             seen = await self._link.ask(lambda engine: engine.get(self.number))
         except NotFound as error:
             gone = f"#{self.number} was deleted." if self._seen else error.message
+            self.query_one(Title).show(None)
             self._note(Content.assemble((gone, BOLD), "\n\n", ("Esc goes back.", MUTED)))
             return
         except EngineError as error:
