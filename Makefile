@@ -15,7 +15,7 @@ demo: $(READY)  ## set up and run a real quick test on real data
 demo-cloud: $(READY)  ## the path through Google Cloud, played by this machine
 	.venv/bin/python -W ignore -m tests.cloud.demo
 
-test: $(READY)  ## the suite that proves the product (real pipelines; about 15 minutes on 2 cores)
+test: $(READY)  ## the suite that proves the product (real pipelines; about 25 minutes on 2 cores)
 	$(PYTEST) -m "not slow and not pipeline and not processes" -n 2
 	$(PYTEST) -m "not slow and (pipeline or processes)"
 

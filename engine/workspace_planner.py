@@ -11,12 +11,12 @@ from engine.experiments import StoredDefinitions
 from engine.planning import Plan, QuickTestRequest
 from engine.workspace import Workspace
 
-_DECIDING = ("tables", "primary", "joins", "columns", "histories", "roles", "filters")
-"""What of a dataset decides which rows it has."""
-
 if TYPE_CHECKING:
     from engine.definitions import Definitions
     from engine.definitions.catalog import DefinitionCatalog
+
+_DECIDING = ("tables", "primary", "joins", "columns", "histories", "roles", "filters")
+"""What of a dataset decides which rows it has."""
 
 
 class WorkspacePlanner:

@@ -271,7 +271,8 @@ def _id_feature(layout: _Layout, side: Side) -> FeatureDefinition:
 def _model_configs(inspection: Inspection, layout: _Layout) -> Iterator[ModelConfigDefinition]:
     """Yield for each type towers that add up their fields, then one with layers for each preset.
 
-    What a first run is best made with comes first; docs/quality.md holds the comparison.
+    What a first run is best made with comes first; docs/quality.md holds the comparison. Where
+    products are bought again, the same follows with the buyers' own history in the scores.
     """
     repeated = inspection.repeated_share(layout.primary, layout.roles.buyer, layout.roles.product)
     bought_again = repeated >= _REPEATED

@@ -162,6 +162,15 @@ def test_regions_that_are_not_there_are_told(cloud: Cloud, setting: str, name: s
     assert f"Correct `{setting}`" in checks[name].hint
 
 
+def test_a_region_without_a_host_is_asked_about(cloud: Cloud):
+    """So a region that isn't there looks at Google: each has a host of its own."""
+    nowhere = cloud.settings.endpoints.model_copy(update={"vertex": "nowhere.invalid:443"})
+    checks = found(cloud.settings.model_copy(update={"endpoints": nowhere}))
+    assert [check.name for check in checks.values() if check.state != "ok"] == ["region"]
+    assert "Vertex AI" in checks["region"].message
+    assert checks["region"].hint.startswith("Is `region`, europe-central2, right?")
+
+
 def test_a_project_of_somebody_else_is_told_apart_from_a_missing_role(cloud: Cloud):
     checks = found(cloud.settings.model_copy(update={"project": "other-shop"}))
     assert checks["APIs"].state == "missing"

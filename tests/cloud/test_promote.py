@@ -163,6 +163,10 @@ def test_one_key_of_the_app_promotes(shop: Command):
         screen.wait_for("#1", "R@100", "r rerun")
         screen.press("P")
         screen.wait_for("Run #1 on all rows, on Google Cloud?", "300 rows are sent", "n Esc")
+        screen.press("n")
+        assert [one["number"] for one in shop("list", "--json").json["items"]] == [1]
+        screen.press("P")
+        screen.wait_for("Run #1 on all rows, on Google Cloud?", "300 rows are sent", "n Esc")
         screen.press("y")
         screen.wait_for("#2", "vertex", "✔ completed")
         screen.press("q")

@@ -7,10 +7,7 @@ from google.cloud.devtools.cloudbuild_v1 import Build
 from engine.backends.vertex.backend import VertexBackend
 from engine.spec.cloud import CloudTarget
 from engine.workspace import Workspace
-from tests.cloud.servers.cloud import Cloud
-from tests.cloud.servers.fixtures import cloud, served
-from tests.faults.cloud_engine import IMPATIENT
-from tests.faults.test_cloud_rounds import (
+from tests.cloud.servers.claims import (
     claim,
     make_build,
     make_job,
@@ -18,6 +15,9 @@ from tests.faults.test_cloud_rounds import (
     target,
     workspace,
 )
+from tests.cloud.servers.cloud import Cloud
+from tests.cloud.servers.fixtures import cloud, served
+from tests.faults.cloud_engine import IMPATIENT
 
 __all__ = ["cloud", "nothing_runs_by_itself", "served", "target", "workspace"]
 

@@ -14,11 +14,7 @@ from engine.backends.vertex.record import Submissions
 from engine.errors import EnvironmentNotReady
 from engine.spec.cloud import JOB_LABEL, CloudTarget
 from engine.workspace import Workspace
-from tests.cloud.servers.cloud import Cloud
-from tests.cloud.servers.fixtures import cloud, served
-from tests.faults.cloud_engine import IMPATIENT
-from tests.faults.standin import standin_spec
-from tests.faults.test_cloud_rounds import (
+from tests.cloud.servers.claims import (
     claim,
     make_build,
     make_job,
@@ -26,6 +22,10 @@ from tests.faults.test_cloud_rounds import (
     target,
     workspace,
 )
+from tests.cloud.servers.cloud import Cloud
+from tests.cloud.servers.fixtures import cloud, served
+from tests.faults.cloud_engine import IMPATIENT
+from tests.faults.standin import standin_spec
 from tests.faults.waiting import wait_for
 
 __all__ = ["cloud", "nothing_runs_by_itself", "served", "target", "workspace"]

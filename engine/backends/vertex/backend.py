@@ -48,7 +48,11 @@ class VertexBackend:
         self._patience = patience
         self._submissions = Submissions(workspace.runs)
         self.poll_seconds = workspace.settings.worker.poll_seconds
-        self.capacity = workspace.settings.cloud.max_running
+
+    @property
+    def capacity(self) -> int:
+        """How many experiments may be submitted or running at once, as the settings are now."""
+        return self._workspace.cloud.max_running
 
     @cached_property
     def runs(self) -> "CloudRuns":

@@ -21,7 +21,7 @@ from engine.backends.vertex.clients import Clients
 from engine.backends.vertex.jobs import Jobs
 from engine.backends.vertex.problems import WAIT, Refused, told
 from engine.config import CloudSettings
-from engine.errors import EngineError
+from engine.errors import EngineError, EnvironmentNotReady
 from engine.findings import Check
 
 DEADLINE_SECONDS = 30.0
@@ -240,6 +240,10 @@ def _region(clients: Clients, settings: CloudSettings) -> Check:
             raise
         message = f"Vertex AI refuses {settings.region}: {error.__cause__}"
         return Check("region", "missing", message, _correct("region"))
+    except EnvironmentNotReady as error:
+        # Each region has a host of its own: that of a region that isn't there can't be reached.
+        hint = f"Is `region`, {settings.region}, right? {error.hint}"
+        raise EnvironmentNotReady(error.message, hint=hint) from error
     return Check("region", "ok", f"Vertex AI answers in {settings.region}")
 
 
