@@ -54,11 +54,14 @@ class Backend(Protocol):
     name: str
     poll_seconds: float
     """How long to wait between two looks at a running experiment."""
-    capacity: int
-    """How many experiments may be starting or running at once."""
     remote: bool
     """Whether runs are elsewhere: calls take long and fail with the network. Then only the worker
     calls what isn't `check_ready`; others read what it has fetched into the run folder."""
+
+    @property
+    def capacity(self) -> int:
+        """How many experiments may be starting or running at once."""
+        ...
 
     def check_ready(self) -> None:
         """Return when experiments can be submitted here.
