@@ -485,13 +485,15 @@ async def test_what_is_told_further_up_leaves_the_field_in_hand_in_view(root, mo
         wizard.go("hardware")
         await wizard.settle()
         field = wizard.screen.form.fields["hardware"]
+        above = wizard.screen.form.fields["sample_percent"]
+        before = above.region.height
         monkeypatch.setattr(
             "tui.screens.wizard.screen.warnings_of",
             lambda checked, answer: {"sample_percent": "Only a few rows are left. " * 8},
         )
         wizard.screen._show_notes()
-        await wizard.settle()
-        assert field.parent.region.contains_region(field.region)
+        await wizard.until(lambda: above.region.height > before)
+        await wizard.until(lambda: field.parent.region.contains_region(field.region))
 
 
 def test_every_hint_fits_into_80_cells():
