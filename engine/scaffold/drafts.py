@@ -281,7 +281,7 @@ def _model_configs(inspection: Inspection, layout: _Layout) -> Iterator[ModelCon
         name="retrieval-sum",
         type="retrieval",
         combine="sum",
-        output_dim=128,
+        output_dim=256 if bought_again else 128,
         row_wise=True,
         learning_rate=0.01 if bought_again else 0.02,
         retrieval=retrieval,
@@ -291,6 +291,7 @@ def _model_configs(inspection: Inspection, layout: _Layout) -> Iterator[ModelCon
         yield first.model_copy(
             update={
                 "name": "retrieval-sum-history",
+                "output_dim": 128,
                 "learning_rate": 0.02,
                 "retrieval": _HISTORY,
             }

@@ -76,7 +76,8 @@ def test_where_products_are_bought_again_the_buyers_own_history_is_a_model_to_co
         "own_history": True,
         "own_history_weight": 10.0,
     }
-    same = {"type": "retrieval", "combine": "sum", "output_dim": 128, "row_wise": True}
+    assert (first[1]["output_dim"], second[1]["output_dim"]) == (256, 128)
+    same = {"type": "retrieval", "combine": "sum", "row_wise": True}
     assert first[1].items() >= same.items() <= second[1].items()
 
 
