@@ -76,7 +76,7 @@ def test_the_demo_runs_once_and_then_shows_what_is_there(
         listed = towerlab("list", "--json").json
         assert [(e["number"], e["params"]["sample_percent"]) for e in listed["items"]] == [(1, 10)]
         models = root / "definitions" / "models.toml"
-        models.write_text(models.read_text().replace("output_dim = 128", "output_dim = 64"))
+        models.write_text(models.read_text().replace("output_dim = 256", "output_dim = 64"))
         changed = towerlab("demo", "--json")
         assert changed.code == 0
         assert changed.json["number"] == 2
