@@ -36,7 +36,7 @@ _UNREPEATED = RetrievalSettings(temperature=0.3, softmax_group=256)
 _REPEATING = _UNREPEATED.model_copy(update={"temperature": 0.12})
 """The lower the temperature, the better towers tell a buyer's own products from others."""
 _HISTORY = _UNREPEATED.model_copy(
-    update={"popularity_weight": 2.0, "own_history": True, "own_history_weight": 10.0}
+    update={"popularity_weight": 1.5, "own_history": True, "own_history_weight": 20.0}
 )
 """What a buyer had comes first by how often; the towers then rank what is new to the buyer."""
 _FEW_RATINGS = 20_000

@@ -72,9 +72,9 @@ def test_where_products_are_bought_again_the_buyers_own_history_is_a_model_to_co
     assert second[1]["retrieval"] == {
         "temperature": 0.3,
         "softmax_group": 256,
-        "popularity_weight": 2.0,
+        "popularity_weight": 1.5,
         "own_history": True,
-        "own_history_weight": 10.0,
+        "own_history_weight": 20.0,
     }
     assert (first[1]["output_dim"], second[1]["output_dim"]) == (256, 128)
     same = {"type": "retrieval", "combine": "sum", "row_wise": True}
