@@ -14,6 +14,7 @@ from tests.tui.layout_flaws import flaws
 from tests.tui.wizard_app import (
     BROKEN,
     DEFINITIONS,
+    GROCERIES,
     HUGE,
     SMALL,
     WIDE,
@@ -28,35 +29,6 @@ from tui.screens.help import HelpScreen
 from tui.screens.wizard import WizardScreen
 from tui.screens.wizard.draft import LABELS
 from tui.screens.wizard.hints import HINTS
-
-GROCERIES = """
-[datasets.groceries]
-primary = "transactions"
-[datasets.groceries.tables]
-transactions = "groceries/transactions.parquet"
-products = "groceries/products.parquet"
-[[datasets.groceries.joins]]
-table = "products"
-on = { product_id = "product_id" }
-[datasets.groceries.columns]
-household_id = "transactions.household_id"
-product_id = "transactions.product_id"
-department = "products.department"
-[datasets.groceries.roles]
-buyer = "household_id"
-product = "product_id"
-
-[features.shelf]
-dataset = "groceries"
-[[features.shelf.buyer]]
-column = "household_id"
-primary = true
-[[features.shelf.product]]
-column = "product_id"
-primary = true
-[[features.shelf.product]]
-column = "department"
-"""
 
 
 @pytest.fixture
@@ -270,37 +242,6 @@ async def test_the_plan_is_shown_as_the_engine_makes_it(root):
         assert f"{plan.rows.train:,} train rows · 4 epochs" in wizard.text
         assert f"{plan.params.batch_size:,} a batch · local · no cost" in wizard.text
         assert "50% of the buyers" in wizard.text
-
-
-@in_loop
-async def test_previews_show_the_engines_figures(root):
-    define(root, GROCERIES, "more")
-    write_groceries(root / "groceries")
-    async with Wizard(root, size=HUGE) as wizard:
-        for name in ("shelf", "basic", "titled"):
-            await wizard.press("home" if name == "shelf" else "down")
-            await wizard.settle()
-            seen = wizard.engine.preview_features(name)
-            model = wizard.engine.preview_model("standard", seen)
-            text = wizard.text
-            assert re.search(rf"{name} +{seen.rows:,} rows", text)
-            assert f"of dataset {seen.dataset}" in text
-            for tower in (seen.buyer, seen.product):
-                assert f"{tower.tensor_dim:,} dims" in text
-                for row in tower.features:
-                    line = rf" {row.column} .*{row.vocabulary_size:,} values +{row.tensor_dim}"
-                    assert re.search(line, text)
-            for tower in (model.buyer, model.product):
-                assert re.search(rf"embeddings +{tower.input_dim} +{figure(tower)}", text)
-                for layer in tower.layers:
-                    assert re.search(
-                        rf"{layer.label} +{layer.output_dim} +{layer.parameters:,}", text
-                    )
-            assert re.search(rf"All weights +{model.parameters:,}", text)
-
-
-def figure(tower):
-    return f"{tower.embedding_parameters:,}"
 
 
 @in_loop

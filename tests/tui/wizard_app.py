@@ -59,6 +59,35 @@ type = "retrieval"
 preset = "deep"
 batch_size = 64
 """
+
+GROCERIES = """
+[datasets.groceries]
+primary = "transactions"
+[datasets.groceries.tables]
+transactions = "groceries/transactions.parquet"
+products = "groceries/products.parquet"
+[[datasets.groceries.joins]]
+table = "products"
+on = { product_id = "product_id" }
+[datasets.groceries.columns]
+household_id = "transactions.household_id"
+product_id = "transactions.product_id"
+department = "products.department"
+[datasets.groceries.roles]
+buyer = "household_id"
+product = "product_id"
+
+[features.shelf]
+dataset = "groceries"
+[[features.shelf.buyer]]
+column = "household_id"
+primary = true
+[[features.shelf.product]]
+column = "product_id"
+primary = true
+[[features.shelf.product]]
+column = "department"
+"""
 BROKEN = """
 [features.torn]
 dataset = "ratings"

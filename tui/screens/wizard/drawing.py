@@ -55,24 +55,27 @@ def invalid_lines(entry: Entry, look: Look, width: int) -> Iterator[Content]:
         yield from wrapped(problem.reason, BAD, width)
 
 
-def tower_table(features: FeaturesPreview, look: Look, width: int) -> Iterator[Content]:
+def tower_table(
+    features: FeaturesPreview, look: Look, width: int, *, summed: int | None = None
+) -> Iterator[Content]:
     """Yield both towers: a line for each feature, with its transforms and dimensions.
 
-    The transforms are told in the longest way that the fewest lines are too narrow for.
+    The transforms are told in the longest way that the fewest lines are too narrow for. `summed` is
+    the width of what a tower's fields add up to, None where they stand side by side.
     """
     towers = (("Buyer tower", features.buyer), ("Product tower", features.product))
     rows = [*features.buyer.features, *features.product.features]
     forms = [[form(row) for row in rows] for form in _FORMS]
-    dims = max(len(f"{row.tensor_dim:,}") for row in rows)
+    figures = max(len(f"{row.tensor_dim:,}") for row in rows)
     names = max(Content(_name(row)).cell_length for row in rows)
     least = max(_LEAST_WORDS, min(max(map(len, form)) for form in forms))
-    names = min(names, max(_LEAST_NAME, width - dims - least - 4))
-    room = width - names - dims - 4
+    names = min(names, max(_LEAST_NAME, width - figures - least - 4))
+    room = width - names - figures - 4
     words = min(forms, key=lambda form: sum(len(said) > room for said in form))
     said = iter(words)
     for heading, tower in towers:
-        total = Content.styled(f"{tower.tensor_dim:,} dims", BOLD)
-        yield row(Content.styled(heading, BOLD), total, width)
+        dims = f"{tower.tensor_dim:,} dims" if summed is None else f"summed to {summed:,} dims"
+        yield row(Content.styled(heading, BOLD), Content.styled(dims, BOLD), width)
         for feature in tower.features:
             yield from _feature_lines(feature, next(said), names, look, width)
 

@@ -73,13 +73,18 @@ class MeaningOfWhat(LineBlock):
             yield drawing.waiting("reading the data …", self.look)
         else:
             model = self._model[1]
-            fitted = model.features if isinstance(model, ModelPreview) else None
-            yield from self._tower_lines(fitted or answer, width)
+            fitted, summed = None, None
+            if isinstance(model, ModelPreview) and model.features:
+                fitted = model.features
+                summed = model.output_dim if model.combine == "sum" else None
+            yield from self._tower_lines(fitted or answer, width, summed)
 
-    def _tower_lines(self, features: FeaturesPreview, width: int) -> Iterator[Content]:
+    def _tower_lines(
+        self, features: FeaturesPreview, width: int, summed: int | None
+    ) -> Iterator[Content]:
         yield drawing.title(features.name, f"{features.rows:,} rows", width)
         yield from drawing.wrapped(f"of dataset {features.dataset}", MUTED, width)
-        yield from drawing.tower_table(features, self.look, width)
+        yield from drawing.tower_table(features, self.look, width, summed=summed)
         target = features.target or "none: serves retrieval only"
         yield from drawing.setting("target", [safe_line(target)], self.look, width)
 
