@@ -38,7 +38,7 @@ _REPEATING = _UNREPEATED.model_copy(update={"temperature": 0.12})
 _HISTORY = _UNREPEATED.model_copy(
     update={"popularity_weight": 1.5, "own_history": True, "own_history_weight": 20.0}
 )
-"""What a buyer had comes first by how often; the towers then rank what is new to the buyer."""
+"""What a buyer had comes first, by how often; towers and prior then order what is equal or new."""
 _FEW_RATINGS = 20_000
 """With fewer rows even the smallest batch gives fewer steps than ratings want: they are longer."""
 _WEIGHTED_PRODUCT = RatingDefinition(layers=(), dot_product=False)

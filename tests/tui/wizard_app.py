@@ -88,6 +88,7 @@ primary = true
 [[features.shelf.product]]
 column = "department"
 """
+
 BROKEN = """
 [features.torn]
 dataset = "ratings"
